@@ -1,0 +1,63 @@
+# claviger_room(NAME LINKS …): one room, one static library `claviger_NAME`, from every
+# source in the folder. Files tell by their name what they are: `*_test.cpp` go into
+# NAME_test, each `*_fuzz.cpp` is a fuzz target, each `*_bench.cpp` a benchmark.
+function(claviger_room name)
+  cmake_parse_arguments(ROOM "" "" "LINKS;TEST_LINKS" ${ARGN})
+  file(GLOB_RECURSE all CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cpp")
+  set(sources ${all})
+  list(FILTER sources EXCLUDE REGEX "_(test|fuzz|bench|main)\\.cpp$")
+  set(tests ${all})
+  list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
+  set(fuzzers ${all})
+  list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cpp$")
+  set(benches ${all})
+  list(FILTER benches INCLUDE REGEX "_bench\\.cpp$")
+
+  set(target claviger_${name})
+  if(sources)
+    add_library(${target} STATIC ${sources})
+    set(visibility PUBLIC)
+  else()
+    add_library(${target} INTERFACE)
+    set(visibility INTERFACE)
+  endif()
+  target_include_directories(${target} ${visibility} "${CMAKE_SOURCE_DIR}/src" "${CMAKE_BINARY_DIR}/generated")
+  target_link_libraries(${target} ${visibility} fmt::fmt Threads::Threads ${ROOM_LINKS})
+
+  if(CLAVIGER_TESTS AND tests)
+    add_executable(${name}_test ${tests})
+    target_link_libraries(${name}_test PRIVATE ${target} ${ROOM_TEST_LINKS} GTest::gmock GTest::gtest_main)
+    add_test(NAME ${name}_test COMMAND ${name}_test)
+  endif()
+  if(CLAVIGER_FUZZ)
+    foreach(file IN LISTS fuzzers)
+      get_filename_component(fuzzer ${file} NAME_WE)
+      add_executable(${fuzzer} ${file})
+      target_link_options(${fuzzer} PRIVATE -fsanitize=fuzzer)
+      target_link_libraries(${fuzzer} PRIVATE ${target} ${ROOM_TEST_LINKS})
+    endforeach()
+  endif()
+  if(CLAVIGER_BENCH)
+    foreach(file IN LISTS benches)
+      get_filename_component(bench ${file} NAME_WE)
+      add_executable(${bench} ${file})
+      target_link_libraries(${bench} PRIVATE ${target} ${ROOM_TEST_LINKS} benchmark::benchmark_main)
+    endforeach()
+  endif()
+endfunction()
+
+# claviger_embed(TARGET NAME FILE): puts FILE into the binary as
+# `extern const std::string_view claviger::data::NAME` (header data/NAME.h), so that one
+# file is all an operator has to copy.
+function(claviger_embed target name file)
+  set(out "${CMAKE_BINARY_DIR}/generated/data")
+  file(MAKE_DIRECTORY "${out}")
+  file(WRITE "${out}/${name}.h.new"
+    "#pragma once\n#include <string_view>\nnamespace claviger::data {\nextern const std::string_view ${name};\n}\n")
+  configure_file("${out}/${name}.h.new" "${out}/${name}.h" COPYONLY)
+  file(WRITE "${out}/${name}.cpp.new"
+    "#include \"data/${name}.h\"\nextern \"C\" const char claviger_data_${name}_begin[];\nextern \"C\" const char claviger_data_${name}_end[];\n__asm__(\".section .rodata\\n.global claviger_data_${name}_begin\\n.global claviger_data_${name}_end\\nclaviger_data_${name}_begin:\\n.incbin \\\"${file}\\\"\\nclaviger_data_${name}_end:\\n.byte 0\\n.previous\\n\");\nnamespace claviger::data {\nconst std::string_view ${name}{claviger_data_${name}_begin, static_cast<std::size_t>(claviger_data_${name}_end - claviger_data_${name}_begin)};\n}\n")
+  configure_file("${out}/${name}.cpp.new" "${out}/${name}.cpp" COPYONLY)
+  set_property(SOURCE "${out}/${name}.cpp" APPEND PROPERTY OBJECT_DEPENDS "${file}")
+  target_sources(${target} PRIVATE "${out}/${name}.cpp")
+endfunction()
