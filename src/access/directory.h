@@ -1,0 +1,104 @@
+#pragma once
+
+/// Who is calling, and what they may do.
+///
+/// A Directory is an immutable snapshot of people, owners, apps and keys. The control thread
+/// builds a new one after each change and hands it to every connection thread by message, so
+/// that a look-up on a request's way takes no lock and no I/O.
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "access/pace.h"
+#include "base/ids.h"
+#include "base/secret.h"
+#include "base/time.h"
+
+namespace claviger::access {
+
+enum class OwnerType : std::uint8_t { person, team };
+
+struct Owner {
+  OwnerId id;
+  OwnerType type = OwnerType::person;
+  std::string name;
+  std::string time_zone;  ///< IANA name; "UTC" where nobody said.
+  WallTime created_at;
+};
+
+struct App {
+  AppId id;
+  std::string name;
+  WallTime created_at;
+};
+
+/// What is kept of a virtual key: never the key, only its keyed hash and a hint for people.
+struct VirtualKey {
+  VirtualKeyId id;
+  std::string hash;  ///< 32 bytes.
+  std::string hint;  ///< The last four characters.
+  OwnerId owner;
+  AppId app;
+  std::string owner_name;
+  std::string app_name;
+  std::vector<std::string> models;  ///< Patterns; empty means all.
+  std::optional<WallTime> expires_at;
+  PaceLimits limits;
+  WallTime created_at;
+  std::optional<WallTime> revoked_at;
+  std::shared_ptr<Pace> pace;  ///< Live counters; survive rebuilding the directory.
+};
+
+struct AdminKey {
+  AdminKeyId id;
+  std::string name;
+  std::string hash;
+  std::string hint;
+  WallTime created_at;
+  std::optional<WallTime> revoked_at;
+};
+
+enum class AccessError : std::uint8_t {
+  missing,    ///< No key was presented.
+  malformed,  ///< Not a Claviger key, or mistyped: its checksum is wrong.
+  unknown,    ///< Well formed, but not one of ours.
+  revoked,
+  expired,
+};
+
+/// One sentence for the caller, saying what to do; never echoes the key.
+std::string_view explain(AccessError error);
+
+class Directory {
+ public:
+  /// `hash_key` is 32 random bytes, wrapped by the root key at rest.
+  Directory(std::vector<Owner> owners, std::vector<App> apps, std::vector<VirtualKey> keys,
+            std::vector<AdminKey> admins, std::shared_ptr<const Secret> hash_key);
+  ~Directory();
+
+  /// The virtual key behind what a caller presented. Constant time in the key's bytes.
+  std::expected<const VirtualKey*, AccessError> authenticate(std::string_view presented,
+                                                             WallTime now) const;
+  std::expected<const AdminKey*, AccessError> authenticate_admin(std::string_view presented) const;
+
+  const Owner* find_owner(OwnerId id) const;
+  const Owner* find_owner(std::string_view name) const;
+  const App* find_app(AppId id) const;
+  const App* find_app(std::string_view name) const;
+  const VirtualKey* find_key(VirtualKeyId id) const;
+  const std::vector<Owner>& owners() const;
+  const std::vector<App>& apps() const;
+  const std::vector<VirtualKey>& keys() const;
+  const std::vector<AdminKey>& admin_keys() const;
+
+ private:
+  struct Index;
+  std::unique_ptr<const Index> index_;
+};
+
+}  // namespace claviger::access

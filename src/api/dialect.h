@@ -1,0 +1,74 @@
+#pragma once
+
+/// What the relay needs from a caller dialect: to read a request, and to write what only
+/// Claviger says (errors, model lists, cost). Pure: bytes in, bytes out, no sockets.
+
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/money.h"
+#include "exchange/request.h"
+#include "exchange/usage.h"
+
+namespace claviger::api {
+
+/// Whether trying again can help. SDKs are told by `x-should-retry`.
+enum class Retry : std::uint8_t { no, yes, after };
+
+/// An error that Claviger gives of itself, or adds to a provider's. See contract.md, "Errors".
+struct ErrorAnswer {
+  int status = 500;
+  std::string code;        ///< Stable snake_case: `budget_exhausted`, `unknown_model`, …
+  std::string type;        ///< The dialect's own class; empty lets the dialect choose by status.
+  std::string message;     ///< Says what happened, to what, and what to do.
+  std::string param;       ///< The field at fault; empty where none.
+  std::string at_fault;    ///< app, key, account, model, provider, network, policy, budget, gateway.
+  double confidence = 1.0;
+  std::string say;         ///< One sentence for the person in front of the application.
+  std::string remedy;
+  Retry retry = Retry::no;
+  int retry_after_s = 0;   ///< For Retry::after.
+  std::vector<std::string> evidence;
+  RequestId request;
+};
+
+struct ListedModel {
+  std::string id;         ///< `provider/model`
+  std::string owned_by;   ///< The provider.
+  std::int64_t created_s = 0;
+};
+
+class Dialect {
+ public:
+  virtual ~Dialect() = default;
+  virtual exchange::DialectId id() const = 0;
+
+  /// Reads a body of `operation`. Reads at most what it must; strict about what it reads.
+  /// `body` must have 64 readable bytes behind its end (simdjson's padding).
+  virtual std::expected<exchange::Request, exchange::BadRequest> read(
+      exchange::Operation operation, std::string_view body) const = 0;
+
+  virtual std::string error_body(const ErrorAnswer& error) const = 0;
+  /// The provider's own error body as it was, with the verdict added beside it as
+  /// `error.claviger`; where the body is not JSON of the dialect, as error_body() with the
+  /// provider's words (bounded to 2 KiB) as message.
+  virtual std::string annotated_error_body(std::string_view provider_body,
+                                           const ErrorAnswer& error) const = 0;
+  /// A whole SSE event (with its blank line) that ends a stream honestly.
+  virtual std::string error_event(const ErrorAnswer& error) const = 0;
+
+  virtual std::string models_body(const std::vector<ListedModel>& models) const = 0;
+  virtual std::string model_body(const ListedModel& model) const = 0;
+
+  /// A whole answer, with `usage.cost` in US dollars added to its usage object, and nothing
+  /// else touched. Returns `body` unchanged where it has no usage object.
+  virtual std::string with_cost(std::string_view body, NanoUsd cost) const = 0;
+  /// The same for the event of a stream that carries usage: the whole SSE event.
+  virtual std::string event_with_cost(std::string_view event, NanoUsd cost) const = 0;
+};
+
+}  // namespace claviger::api

@@ -1,0 +1,55 @@
+#pragma once
+
+/// Which budgets a request concerns: the definitions, matched by scope. The ledger keeps the
+/// money; this says where it applies.
+
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "budget/ledger.h"
+
+namespace claviger::budget {
+
+enum class Scope : std::uint8_t { workspace, owner, app, credential, virtual_key, model, each_owner };
+
+struct Budget {
+  BudgetTerms terms;
+  Scope scope = Scope::workspace;
+  std::int64_t subject = 0;     ///< Row id of the owner, app, credential or key.
+  std::string pattern;          ///< For Scope::model: `openai/*`, `openai/gpt-4o*`.
+  BudgetId rule;                ///< The each_owner rule that made this owner's budget, or none.
+  std::vector<int> warn_percents{50, 80, 95, 100};
+};
+
+/// Everything about a request that a budget can be set on.
+struct Subjects {
+  OwnerId owner;
+  AppId app;
+  CredentialId credential;
+  VirtualKeyId key;
+  std::string_view model;  ///< `provider/model`.
+};
+
+/// Immutable once built; share it between threads freely.
+class BudgetBook {
+ public:
+  explicit BudgetBook(std::vector<Budget> budgets);
+
+  /// All budgets on any of these. Errors: how many there were, where more than
+  /// BudgetSet::kMost; or 0 where there was none: no credential without a ceiling.
+  std::expected<BudgetSet, std::size_t> concerned(const Subjects& subjects) const;
+  const Budget* find(BudgetId id) const;
+  const std::vector<Budget>& budgets() const { return budgets_; }
+
+ private:
+  std::vector<Budget> budgets_;
+};
+
+/// `openai/*` and the like: '*' stands for any run of characters, all else for itself.
+bool matches_pattern(std::string_view pattern, std::string_view text);
+
+}  // namespace claviger::budget

@@ -1,0 +1,148 @@
+#pragma once
+
+/// Who may spend how much. A request passes here twice: reserve() before anything is sent to
+/// a provider, settle() once its true cost is known.
+///
+/// Why twice: the price of a streamed answer is unknown until its last token. If we charged
+/// only at the end, a hundred concurrent requests could each see the same last dollar and
+/// spend it. So we hold the worst case first and return the rest.
+///
+/// Invariant: no hold is granted unless spent + held + new <= limit on every budget
+/// concerned. A cost above its hold is recorded anyway, since the provider bills it, and then
+/// blocks new holds.
+
+#include <array>
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/money.h"
+#include "base/task.h"
+#include "base/time.h"
+
+namespace claviger::budget {
+
+/// Outcomes a caller must handle. Bugs, such as a negative amount, assert instead.
+enum class LedgerError {
+  exhausted,       ///< Even `cost_least` does not fit in what is left. Do not retry.
+  unknown_budget,  ///< Never existed, or was removed.
+  too_many_holds,  ///< The bound on holds in flight is reached.
+  unavailable,     ///< The journal or the store cannot take it. Refuse: we fail closed.
+};
+
+/// Why no hold was granted, with what a person needs to act on it.
+struct Refusal {
+  LedgerError error = LedgerError::unavailable;
+  BudgetId budget;                    ///< The tightest one, for `exhausted`.
+  NanoUsd left;                       ///< limit - spent - held of that budget, never below 0.
+  std::optional<WallTime> resets_at;  ///< When its period ends; none for `total`.
+};
+
+template <typename T>
+using Result = std::expected<T, Refusal>;
+
+/// The budgets that one request concerns, at most eight (workspace, owner, app, credential,
+/// virtual key, model, end user, and one more), without an allocation.
+class BudgetSet {
+ public:
+  static constexpr std::size_t kMost = 8;
+  /// False where the set is full: the caller refuses the request.
+  [[nodiscard]] bool add(BudgetId id) {
+    if (size_ == kMost) return false;
+    ids_[size_++] = id;
+    return true;
+  }
+  std::span<const BudgetId> ids() const { return {ids_.data(), size_}; }
+  std::size_t size() const { return size_; }
+
+ private:
+  std::array<BudgetId, kMost> ids_{};
+  std::size_t size_ = 0;
+};
+
+struct Reservation {
+  AttemptId attempt;   ///< Reserving again for the same attempt returns the same hold.
+  BudgetSet budgets;   ///< All must have room, or none is touched.
+  NanoUsd cost_max;    ///< Worst case; >= 0 (an own model may be free).
+  NanoUsd cost_least;  ///< The smallest hold that still makes sense; <= cost_max. A budget
+                       ///< whose policy is `clamp` grants between the two; `refuse` needs
+                       ///< cost_max.
+};
+
+/// A hold is a value, not a guard object: a destructor cannot suspend, and a crash has to be
+/// handled anyway. Settling at zero releases it.
+struct HoldId {
+  AttemptId attempt;
+  friend auto operator<=>(const HoldId&, const HoldId&) = default;
+};
+
+struct Grant {
+  HoldId hold;
+  NanoUsd amount;  ///< What is held: cost_max, or less where a budget clamped.
+  NanoUsd left;    ///< What the tightest budget has left after this hold.
+};
+
+/// How well a settled cost is known.
+enum class Certainty : std::uint8_t {
+  billed,       ///< From the provider's own final usage.
+  estimated,    ///< The provider never said: the full hold.
+  reconciled,   ///< Corrected by a person from the provider's bill.
+  quarantined,  ///< The provider's usage was impossible: the full hold.
+};
+
+struct Receipt {
+  NanoUsd cost;
+  NanoUsd left;  ///< What the tightest budget has left now, never below 0.
+};
+
+enum class Period : std::uint8_t { request, day, week, month, total };
+enum class WhenExhausted : std::uint8_t { refuse, clamp };
+
+/// A budget as the ledger needs it: what it is on is the business of `BudgetBook`.
+struct BudgetTerms {
+  BudgetId id;
+  NanoUsd limit;
+  Period period = Period::month;
+  WhenExhausted when_exhausted = WhenExhausted::clamp;
+};
+
+/// How a budget stands now. spent + held + unconfirmed + left = limit, unless overrun.
+struct Balance {
+  NanoUsd limit;
+  NanoUsd spent;
+  NanoUsd held;         ///< By requests in flight.
+  NanoUsd unconfirmed;  ///< Held when a crash came; a bill or `reconcile` settles it.
+  NanoUsd left;
+  WallTime period_start;
+  std::optional<WallTime> resets_at;
+};
+
+/// Ownership: main() owns the one instance; it outlives every request.
+/// Threads: any method, from any thread, concurrently. Methods suspend, never block.
+/// Cancellation: safe at any point. The step happened wholly or not at all; repeating the
+/// call with the same arguments is harmless and tells you which.
+class Ledger {
+ public:
+  virtual ~Ledger() = default;
+
+  /// Holds money on every budget. Errors: any LedgerError.
+  virtual Task<Result<Grant>> reserve(Reservation reservation) = 0;
+
+  /// Replaces the hold by `cost` (>= 0), even when `cost` exceeds it: what was really billed
+  /// always wins. Absolute: repeating replaces, never adds. A hold that nobody remembers is
+  /// recorded as spend on `budgets`. Errors: unavailable, unknown_budget.
+  virtual Task<Result<Receipt>> settle(HoldId hold, NanoUsd cost, Certainty certainty) = 0;
+
+  /// Adds a budget, or changes its terms at once for new holds. Running requests finish.
+  virtual Task<Result<void>> set_terms(BudgetTerms terms) = 0;
+  /// Errors: unknown_budget.
+  virtual Task<Result<void>> remove(BudgetId budget) = 0;
+  /// Errors: unknown_budget.
+  virtual Task<Result<Balance>> balance(BudgetId budget) = 0;
+};
+
+}  // namespace claviger::budget

@@ -1,0 +1,89 @@
+#pragma once
+
+/// One request, provider-neutral: what the way of a request needs to know of it (routing,
+/// bounds, delivery), together with the caller's own bytes.
+///
+/// Why the bytes stay: where caller and provider speak the same dialect, the body is passed
+/// on byte for byte apart from what we must change, so that fields we have never heard of
+/// survive. Translation between dialects reads the bytes again, into messages; nobody else
+/// pays for that.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace claviger::exchange {
+
+enum class Operation : std::uint8_t { chat, embeddings };
+std::string_view to_string(Operation operation);
+
+/// How the answer travels.
+enum class Delivery : std::uint8_t { whole, streamed };
+
+/// The dialects that callers and providers speak. A provider of the `openai` dialect takes an
+/// OpenAI caller's bytes as they are.
+enum class DialectId : std::uint8_t { openai, anthropic, gemini };
+
+/// What the input holds, as far as the bound of its cost is concerned (money.md, "Hold").
+enum class InputContent : std::uint8_t {
+  text,       ///< Bounded by its bytes.
+  by_model,   ///< Images, audio, files, references: bounded by the model's context limit.
+};
+
+/// A piece of the body, as offsets: [begin, end). Empty where begin == end.
+struct Span {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  bool empty() const { return begin == end; }
+};
+
+/// Views point into the body that was read; it must outlive the Request.
+struct Request {
+  Operation operation = Operation::chat;
+  DialectId dialect = DialectId::openai;
+  Delivery delivery = Delivery::whole;
+  std::string_view body;
+  std::string model;                               ///< As the caller wrote it, unescaped.
+  std::optional<std::int64_t> output_tokens_max;   ///< The larger, where names conflict.
+  std::int64_t choices = 1;                        ///< `n`: every choice has the output bound.
+  InputContent input_content = InputContent::text;
+  std::string end_user;                            ///< As the application names them; may be empty.
+  bool wants_usage_event = false;                  ///< Asked for usage in the stream itself.
+  /// Fields whose cost cannot be bounded (server-side tools and the like), by name: such a
+  /// request is refused unless its model is free.
+  std::vector<std::string> unbounded_fields;
+  /// Fields that this build does not know, by name. They are passed on; at a provider that
+  /// could charge for them they count as unbounded.
+  std::vector<std::string> unknown_fields;
+
+  /// Where things stand in the body, for editing without re-writing it.
+  struct Places {
+    std::size_t after_open_brace = 0;  ///< Behind the top-level '{'.
+    Span model_value;                  ///< With its quotes.
+    Span output_max_value;             ///< `max_completion_tokens`, where present.
+    Span output_max_legacy_value;      ///< `max_tokens`, where present.
+    Span stream_options_value;         ///< The whole object.
+  } places;
+};
+
+/// Why a body cannot be read. `field` names the culprit where there is one.
+struct BadRequest {
+  enum class Code : std::uint8_t { malformed_json, repeated_key, missing_field, wrong_type, out_of_range };
+  Code code = Code::malformed_json;
+  std::string field;
+  std::string message;  ///< A sentence that says what to do.
+};
+
+/// What can be told from one event of a stream or from a whole answer, without translating it.
+struct AnswerFacts {
+  std::string finish_reason;    ///< The provider's own word; empty where absent.
+  bool is_end = false;          ///< The stream's terminal marker (`[DONE]`).
+  bool is_usage_only = false;   ///< An event that carries usage and no choice.
+  bool is_error = false;        ///< An error object where an answer was due.
+  std::string error_message;    ///< For is_error; bounded to 1 KiB.
+  std::string error_code;
+};
+
+}  // namespace claviger::exchange

@@ -1,0 +1,93 @@
+#pragma once
+
+/// What the relay needs from a provider dialect: to write a request for the provider, and to
+/// read usage and endings from its answer. Pure: bytes in, bytes out, no sockets.
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "exchange/request.h"
+#include "exchange/usage.h"
+
+namespace claviger::provider {
+
+/// A provider as data: data/providers.toml has one table each, with its source.
+struct Profile {
+  std::string id;                 ///< `openai`, `openai-compatible`, `local`, …
+  std::string title;              ///< For people.
+  exchange::DialectId dialect = exchange::DialectId::openai;
+  std::string base_url;           ///< Empty: the credential must bring one.
+  std::string auth_header;        ///< `authorization`, `x-api-key`, `api-key`
+  std::string auth_prefix;        ///< `Bearer `
+  std::string chat_path;          ///< Appended to the base URL: `/chat/completions`.
+  std::string embeddings_path;    ///< Empty: it has none.
+  std::string models_path;
+  /// Which name bounds the output there: `max_completion_tokens` or `max_tokens`.
+  std::string output_max_field;
+  bool output_max_includes_reasoning = true;
+  bool takes_stream_usage = true;       ///< `stream_options.include_usage` is understood.
+  bool unknown_fields_may_cost = true;  ///< A hosted provider may charge for what we do not know.
+  bool key_required = true;
+  std::string request_id_header;  ///< `x-request-id`
+  std::string source;             ///< URL of the documentation, with its date.
+};
+
+/// All profiles of this build; immutable.
+class Profiles {
+ public:
+  static std::shared_ptr<const Profiles> embedded();
+  /// From the text of data/providers.toml; throws std::runtime_error naming what is wrong.
+  static std::shared_ptr<const Profiles> parse(std::string_view toml);
+  const Profile* find(std::string_view id) const;
+  const std::vector<Profile>& all() const { return profiles_; }
+
+ private:
+  std::vector<Profile> profiles_;
+};
+
+/// What we change in a request on its way out.
+struct Edits {
+  std::string_view model;                          ///< As the provider calls it.
+  std::optional<std::int64_t> output_tokens_max;   ///< The bound, written in so that it is true.
+};
+
+/// The outcome of reading usage: absent, sound, or impossible (negative, more than 2^53).
+enum class UsageState : std::uint8_t { absent, sound, impossible };
+
+struct AnswerReading {
+  exchange::AnswerFacts facts;
+  UsageState usage_state = UsageState::absent;
+  exchange::Usage usage;
+};
+
+class Adapter {
+ public:
+  virtual ~Adapter() = default;
+  virtual exchange::DialectId dialect() const = 0;
+
+  /// The path and query behind the base URL, e.g. `/chat/completions`. Empty where the
+  /// provider does not offer the operation.
+  virtual std::string path(const Profile& profile, const exchange::Request& request) const = 0;
+
+  /// Appends the body for the provider to `out`: the caller's bytes with the model's name, the
+  /// output bound (every present spelling gets it; where none is present, the profile's is
+  /// added), and for streams the wish for usage. Same dialect only, until translation is here.
+  virtual void write_body(const Profile& profile, const exchange::Request& request,
+                          const Edits& edits, std::string& out) const = 0;
+
+  /// Reads a whole answer body. Never fails: what cannot be read is absent.
+  virtual AnswerReading read_answer(exchange::Operation operation, std::string_view body) const = 0;
+  /// Reads the data of one SSE event. Cheap where the event carries only content: it is
+  /// searched, not parsed, unless it mentions usage, an error or an ending.
+  virtual AnswerReading read_event(std::string_view data) const = 0;
+};
+
+/// The adapter of a dialect; stateless, lives for ever. Null where this build has none.
+const Adapter* adapter_for(exchange::DialectId dialect);
+
+}  // namespace claviger::provider

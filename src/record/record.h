@@ -1,0 +1,121 @@
+#pragma once
+
+/// One immutable record per request: who asked what, what it cost, how long each stage took,
+/// and how it ended. Written off the request's way.
+
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/money.h"
+#include "base/time.h"
+#include "exchange/usage.h"
+
+namespace claviger::record {
+
+/// Durations in microseconds since the request's first byte; -1 where a stage was not reached.
+struct Times {
+  std::int64_t admitted_us = -1;        ///< Authenticated, parsed, routed and held.
+  std::int64_t connected_us = -1;       ///< A provider connection was there.
+  std::int64_t sent_us = -1;            ///< The request was handed to it.
+  std::int64_t first_byte_us = -1;      ///< The provider's answer began.
+  std::int64_t total_us = -1;           ///< The last byte was handed to the caller.
+  std::int64_t overhead_us = -1;        ///< What Claviger itself took of the time before sending.
+};
+
+/// How the money side stands.
+enum class CostState : std::uint8_t { none, billed, estimated, quarantined };
+
+struct Record {
+  RequestId id;
+  WallTime started_at;
+  OwnerId owner;
+  AppId app;
+  VirtualKeyId key;
+  CredentialId credential;
+  std::string end_user;
+  std::string operation;        ///< "chat", "embeddings", …
+  std::string model_asked;      ///< As the caller wrote it; cut at 256 bytes.
+  std::string model;            ///< `provider/model` as routed; empty where it never was.
+  std::string provider_request_id;
+  bool streamed = false;
+  bool caller_left = false;     ///< Before the answer was whole.
+  std::uint32_t attempts = 0;
+  int status = 0;               ///< What the caller was answered.
+  int provider_status = 0;      ///< What the provider answered; 0 where it did not.
+  std::string error_code;       ///< Ours, or empty. The verdict's cause, later.
+  std::string at_fault;         ///< The verdict's party; empty where nothing failed.
+  std::string finish_reason;    ///< The provider's.
+  exchange::Usage usage;
+  NanoUsd held;
+  NanoUsd cost;
+  CostState cost_state = CostState::none;
+  Times times;
+  std::int64_t request_bytes = 0;
+  std::int64_t answer_bytes = 0;
+};
+
+enum class Grouping : std::uint8_t { model, app, owner, credential, user, day };
+
+struct UsageRow {
+  std::string group;
+  std::int64_t requests = 0;
+  std::int64_t failed = 0;
+  std::int64_t input_tokens = 0;
+  std::int64_t output_tokens = 0;
+  NanoUsd cost;
+};
+
+struct Query {
+  bool failed_only = false;
+  std::optional<WallTime> since;
+  std::optional<OwnerId> owner;
+  std::optional<VirtualKeyId> key;
+  int limit = 50;
+};
+
+enum class RecordError : std::uint8_t { unavailable, not_found };
+template <typename T>
+using Result = std::expected<T, RecordError>;
+
+/// Where records are kept. Threads: one object is used by one thread at a time; the writer
+/// and the control thread each have their own.
+class RecordStore {
+ public:
+  virtual ~RecordStore() = default;
+  virtual Result<void> append(const std::vector<Record>& records) = 0;
+  virtual Result<Record> find(RequestId id) = 0;
+  virtual Result<std::vector<Record>> list(const Query& query) = 0;
+  virtual Result<std::vector<UsageRow>> usage(Grouping by, const Query& query) = 0;
+};
+
+/// Takes records from connection threads and writes them in batches on a thread of its own.
+/// Bounded: where the store cannot keep up, records beyond the bound are counted as lost
+/// (`records_lost`), and requests go on: money is safe in the ledger's journal either way.
+/// Threads: submit() from any thread, without blocking or I/O.
+class Recorder {
+ public:
+  struct Options {
+    std::size_t queue_records_max = 65'536;
+    std::chrono::milliseconds flush_every{100};
+  };
+  Recorder(RecordStore& store, Options options);
+  ~Recorder();  ///< Writes what is queued, then stops.
+
+  void submit(Record record);
+  /// Returns once everything submitted before the call is in the store (or counted as lost).
+  void flush();
+  std::int64_t records_lost() const;
+  std::int64_t records_written() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace claviger::record
