@@ -15,7 +15,7 @@ enum class StoreError : std::uint8_t {
   unavailable,  ///< The database did not take it (locked, full disk, I/O error).
   exists,       ///< A row with that name is there already.
   not_found,
-  in_use,       ///< Something still refers to it.
+  in_use,  ///< Something still refers to it.
 };
 
 template <typename T>

@@ -74,14 +74,19 @@ enum class AccessError : std::uint8_t {
 /// One sentence for the caller, saying what to do; never echoes the key.
 std::string_view explain(AccessError error);
 
+/// Threads: immutable; any method, from any thread. Pointers that it hands out live as long as
+/// it does, so whoever keeps one keeps the Directory too.
 class Directory {
  public:
-  /// `hash_key` is 32 random bytes, wrapped by the root key at rest.
+  /// `hash_key` is 32 random bytes, wrapped by the root key at rest. A key whose stored hash is
+  /// not 32 bytes (a damaged row) is listed but lets nobody in. A key without a pace gets a
+  /// fresh one; see carry_paces().
   Directory(std::vector<Owner> owners, std::vector<App> apps, std::vector<VirtualKey> keys,
             std::vector<AdminKey> admins, std::shared_ptr<const Secret> hash_key);
   ~Directory();
 
-  /// The virtual key behind what a caller presented. Constant time in the key's bytes.
+  /// The virtual key behind what a caller presented. Constant time in the key's bytes. An admin
+  /// key is `unknown` here and a virtual key is `unknown` there: neither does the other's work.
   std::expected<const VirtualKey*, AccessError> authenticate(std::string_view presented,
                                                              WallTime now) const;
   std::expected<const AdminKey*, AccessError> authenticate_admin(std::string_view presented) const;
@@ -100,5 +105,10 @@ class Directory {
   struct Index;
   std::unique_ptr<const Index> index_;
 };
+
+/// Hands the live counters of `previous` (null at start) to the same keys in `keys`, and new
+/// counters to the others. Call it before building the next Directory: otherwise each change
+/// to any key would let every caller start its minute anew.
+void carry_paces(const Directory* previous, std::vector<VirtualKey>& keys);
 
 }  // namespace claviger::access
