@@ -25,7 +25,7 @@ if(CCACHE)
 endif()
 
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
-                    -Werror=return-type -Werror=unused-result -fno-omit-frame-pointer)
+                    -Wno-missing-designated-field-initializers -Werror=return-type -Werror=unused-result -fno-omit-frame-pointer)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   add_link_options(-fuse-ld=lld)
 endif()

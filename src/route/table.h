@@ -1,0 +1,98 @@
+#pragma once
+
+/// Which model, provider and credential a request goes to. A Table is an immutable snapshot
+/// of what every owner has; the control thread builds a new one after each change.
+///
+/// A model is `provider/model`; the provider part may also be the name that an owner gave to
+/// an own endpoint. A bare name works where only one of the owner's places has it.
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/ids.h"
+#include "catalog/price_book.h"
+
+namespace claviger::route {
+
+/// A credential as routing sees it: who may use it, and for what. Its key stays in the vault.
+struct Place {
+  CredentialId credential;
+  OwnerId owner;         ///< None: the workspace's, usable by every owner.
+  std::string provider;  ///< Profile id.
+  std::string name;
+  std::string base_url;  ///< Empty: the profile's own.
+  bool is_own_endpoint = false;  ///< Its profile has no base URL: models are not in the book.
+};
+
+struct LocalPlace {
+  LocalModelId model;
+  OwnerId owner;
+  std::string name;  ///< As in `local/NAME`.
+  std::int64_t context_tokens_max = 0;
+};
+
+/// What an owner says that a model costs them.
+struct StatedPrice {
+  OwnerId owner;
+  std::string model;  ///< `provider/model`
+  catalog::Price price;
+};
+
+/// Where one request goes.
+struct Target {
+  std::string model;           ///< `provider/model`, canonical.
+  std::string provider_model;  ///< As the provider calls it.
+  std::string provider;        ///< Profile id.
+  CredentialId credential;     ///< None for a local model.
+  LocalModelId local_model;    ///< None for a provider's.
+  std::string base_url;        ///< Empty: the profile's own.
+  std::optional<catalog::Price> price;
+  std::int64_t context_tokens_max = 0;  ///< 0 where unknown.
+  std::int64_t output_tokens_max = 0;   ///< 0 where unknown.
+};
+
+enum class RouteError : std::uint8_t {
+  unknown_model,    ///< Nothing of this owner has a model of that name.
+  ambiguous_model,  ///< A bare name that several places have; `candidates` lists them.
+  no_credential,    ///< The provider is known, but this owner has no credential for it.
+};
+
+struct RouteFailure {
+  RouteError error = RouteError::unknown_model;
+  std::vector<std::string> candidates;  ///< At most five: what was perhaps meant, or what collides.
+};
+
+/// Threads: immutable, share it freely.
+class Table {
+ public:
+  Table(std::vector<Place> places, std::vector<LocalPlace> local_models,
+        std::vector<StatedPrice> stated_prices, std::shared_ptr<const catalog::PriceBook> book);
+
+  std::expected<Target, RouteFailure> resolve(std::string_view model, OwnerId owner) const;
+
+  /// Every model that this owner can name, sorted: local ones, priced ones of their places.
+  std::vector<std::string> models_of(OwnerId owner) const;
+
+ private:
+  bool is_usable_by(const Place& place, OwnerId owner) const;
+  const Place* find_place(std::string_view provider, OwnerId owner) const;
+  const LocalPlace* find_local(std::string_view name, OwnerId owner) const;
+  Target at_place(const Place& place, std::string_view name, OwnerId owner) const;
+  Target at_local(const LocalPlace& local, OwnerId owner) const;
+  std::optional<catalog::Price> stated(std::string_view model, OwnerId owner) const;
+  std::expected<Target, RouteFailure> resolve_bare(std::string_view name, OwnerId owner) const;
+  RouteFailure nothing_found(std::string_view model, OwnerId owner) const;
+
+  std::vector<Place> places_;  ///< Owners' before the workspace's, then by age.
+  std::vector<LocalPlace> local_models_;
+  std::vector<StatedPrice> stated_prices_;
+  std::shared_ptr<const catalog::PriceBook> book_;
+};
+
+}  // namespace claviger::route
