@@ -20,12 +20,12 @@ namespace claviger::record {
 
 /// Durations in microseconds since the request's first byte; -1 where a stage was not reached.
 struct Times {
-  std::int64_t admitted_us = -1;        ///< Authenticated, parsed, routed and held.
-  std::int64_t connected_us = -1;       ///< A provider connection was there.
-  std::int64_t sent_us = -1;            ///< The request was handed to it.
-  std::int64_t first_byte_us = -1;      ///< The provider's answer began.
-  std::int64_t total_us = -1;           ///< The last byte was handed to the caller.
-  std::int64_t overhead_us = -1;        ///< What Claviger itself took of the time before sending.
+  std::int64_t admitted_us = -1;    ///< Authenticated, parsed, routed and held.
+  std::int64_t connected_us = -1;   ///< A provider connection was there.
+  std::int64_t sent_us = -1;        ///< The request was handed to it.
+  std::int64_t first_byte_us = -1;  ///< The provider's answer began.
+  std::int64_t total_us = -1;       ///< The last byte was handed to the caller.
+  std::int64_t overhead_us = -1;    ///< What Claviger itself took of the time before sending.
 };
 
 /// How the money side stands.
@@ -39,18 +39,19 @@ struct Record {
   VirtualKeyId key;
   CredentialId credential;
   std::string end_user;
-  std::string operation;        ///< "chat", "embeddings", …
-  std::string model_asked;      ///< As the caller wrote it; cut at 256 bytes.
-  std::string model;            ///< `provider/model` as routed; empty where it never was.
+  std::string operation;    ///< "chat", "embeddings", …
+  std::string model_asked;  ///< As the caller wrote it; cut at 256 bytes.
+  std::string model;        ///< `provider/model` as routed; empty where it never was.
   std::string provider_request_id;
   bool streamed = false;
-  bool caller_left = false;     ///< Before the answer was whole.
+  bool clamped = false;      ///< A budget lowered the bound on its output.
+  bool caller_left = false;  ///< Before the answer was whole.
   std::uint32_t attempts = 0;
-  int status = 0;               ///< What the caller was answered.
-  int provider_status = 0;      ///< What the provider answered; 0 where it did not.
-  std::string error_code;       ///< Ours, or empty. The verdict's cause, later.
-  std::string at_fault;         ///< The verdict's party; empty where nothing failed.
-  std::string finish_reason;    ///< The provider's.
+  int status = 0;             ///< What the caller was answered.
+  int provider_status = 0;    ///< What the provider answered; 0 where it did not.
+  std::string error_code;     ///< Ours, or empty. The verdict's cause, later.
+  std::string at_fault;       ///< The verdict's party; empty where nothing failed.
+  std::string finish_reason;  ///< The provider's.
   exchange::Usage usage;
   NanoUsd held;
   NanoUsd cost;
@@ -71,13 +72,18 @@ struct UsageRow {
   NanoUsd cost;
 };
 
+/// Failed: status 400 or above, or an error code or party at fault where the status had
+/// already been sent (a stream that broke).
 struct Query {
   bool failed_only = false;
   std::optional<WallTime> since;
   std::optional<OwnerId> owner;
   std::optional<VirtualKeyId> key;
-  int limit = 50;
+  int limit = 50;  ///< Of list(); 1 to `records_listed_max`.
 };
+inline constexpr int records_listed_max = 1000;
+/// Of usage(): the groups that cost most, or the latest days.
+inline constexpr int usage_groups_max = 1000;
 
 enum class RecordError : std::uint8_t { unavailable, not_found };
 template <typename T>
@@ -88,28 +94,53 @@ using Result = std::expected<T, RecordError>;
 class RecordStore {
  public:
   virtual ~RecordStore() = default;
+  /// All or none, and those that are there already are left as they are, so that repeating a
+  /// call whose outcome is unknown is harmless. Errors: unavailable.
   virtual Result<void> append(const std::vector<Record>& records) = 0;
+  /// Errors: not_found, unavailable.
   virtual Result<Record> find(RequestId id) = 0;
+  /// The latest first. Errors: unavailable.
   virtual Result<std::vector<Record>> list(const Query& query) = 0;
+  /// Sums per group over all records that match (`limit` does not apply): dearest first, days
+  /// latest first. Owners, apps and credentials by their name, also when they are removed
+  /// since; "" where a request never got that far; days are UTC, `2026-01-31`.
+  /// `input_tokens` includes cached ones and cache writes. Errors: unavailable.
   virtual Result<std::vector<UsageRow>> usage(Grouping by, const Query& query) = 0;
 };
 
 /// Takes records from connection threads and writes them in batches on a thread of its own.
-/// Bounded: where the store cannot keep up, records beyond the bound are counted as lost
-/// (`records_lost`), and requests go on: money is safe in the ledger's journal either way.
-/// Threads: submit() from any thread, without blocking or I/O.
+///
+/// Bounded: where the store cannot keep up or fails (a full disk), records wait in memory up
+/// to `queue_records_max` and are tried again with growing pauses; beyond the bound, new ones
+/// are counted as lost and requests go on: money is safe in the ledger's journal either way.
+///
+/// Threads: submit() from any thread, without blocking, locks or system calls; the others
+/// from any thread. The store is used by the recorder's own thread alone.
 class Recorder {
  public:
   struct Options {
+    /// Records waiting, those that are being written included. About 1 KB each.
     std::size_t queue_records_max = 65'536;
+    /// Records in one transaction, so that no other writer waits long.
+    std::size_t batch_records_max = 1'000;
     std::chrono::milliseconds flush_every{100};
+    /// The pause after a failure; it doubles with each further one, up to the maximum.
+    std::chrono::milliseconds retry_after{200};
+    std::chrono::milliseconds retry_after_max{10'000};
   };
+  /// `store` outlives this.
   Recorder(RecordStore& store, Options options);
-  ~Recorder();  ///< Writes what is queued, then stops.
+  /// Writes what is queued, then stops. Where the store fails, it is tried once and what is
+  /// left is counted as lost: shutting down must not hang on a full disk.
+  ~Recorder();
+  Recorder(const Recorder&) = delete;
+  Recorder& operator=(const Recorder&) = delete;
 
   void submit(Record record);
-  /// Returns once everything submitted before the call is in the store (or counted as lost).
-  void flush();
+  /// Returns once everything submitted before the call is in the store or counted as lost, or
+  /// once the store has failed to take it: then `unavailable`, and it stays queued.
+  /// Does not wait for a pause after a failure, but tries at once.
+  Result<void> flush();
   std::int64_t records_lost() const;
   std::int64_t records_written() const;
 

@@ -58,7 +58,7 @@ CREATE TABLE end_users (
 
 -- owner_id NULL: the credential belongs to the workspace.
 CREATE TABLE credentials (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  id INTEGER PRIMARY KEY,
   owner_id INTEGER REFERENCES owners (id),
   provider TEXT NOT NULL,
   name TEXT NOT NULL,
@@ -68,9 +68,17 @@ CREATE TABLE credentials (
   wrapped_data_key BLOB NOT NULL,
   sealed_key BLOB NOT NULL,
   disabled INTEGER NOT NULL DEFAULT 0,
+  removed INTEGER NOT NULL DEFAULT 0,         -- then both keys are empty: overwritten
   created_at INTEGER NOT NULL
 ) STRICT;
-CREATE UNIQUE INDEX credentials_by_name ON credentials (ifnull(owner_id, 0), name);
+CREATE UNIQUE INDEX credentials_by_name ON credentials (ifnull(owner_id, 0), name)
+  WHERE removed = 0;
+
+-- Ids that are given out before their row is written: the seal of a credential binds its id.
+CREATE TABLE last_ids (
+  name TEXT PRIMARY KEY,
+  id INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- Hosts and ports that the operator opened for one credential (--allow-private).
 CREATE TABLE egress_allowances (
@@ -92,7 +100,6 @@ CREATE TABLE virtual_keys (
   hint TEXT NOT NULL,
   owner_id INTEGER NOT NULL REFERENCES owners (id),
   app_id INTEGER NOT NULL REFERENCES apps (id),
-  models TEXT NOT NULL DEFAULT '',            -- patterns, one a line
   requests_per_minute INTEGER NOT NULL DEFAULT 0,
   tokens_per_minute INTEGER NOT NULL DEFAULT 0,
   concurrent_requests INTEGER NOT NULL DEFAULT 0,
@@ -100,6 +107,14 @@ CREATE TABLE virtual_keys (
   created_at INTEGER NOT NULL,
   revoked_at INTEGER
 ) STRICT;
+
+-- Patterns of the models that a key is for; none: all models.
+CREATE TABLE virtual_key_models (
+  key_id INTEGER NOT NULL REFERENCES virtual_keys (id),
+  position INTEGER NOT NULL,
+  pattern TEXT NOT NULL,
+  PRIMARY KEY (key_id, position)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE admin_keys (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -113,17 +128,22 @@ CREATE TABLE admin_keys (
 CREATE TABLE budgets (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   scope TEXT NOT NULL CHECK (scope IN
-    ('workspace', 'owner', 'app', 'credential', 'virtual_key', 'model', 'each_owner')),
+    ('workspace', 'owner', 'app', 'credential', 'virtual_key', 'model', 'end_user',
+     'each_owner', 'each_user')),
   subject_id INTEGER NOT NULL DEFAULT 0,
   pattern TEXT NOT NULL DEFAULT '',
   limit_nanos INTEGER NOT NULL CHECK (limit_nanos >= 0),
   period TEXT NOT NULL CHECK (period IN ('request', 'day', 'week', 'month', 'total')),
-  when_exhausted TEXT NOT NULL CHECK (when_exhausted IN ('refuse', 'clamp')),
+  when_exhausted TEXT NOT NULL CHECK (when_exhausted IN
+    ('refuse', 'clamp', 'downgrade', 'queue')),
   warn TEXT NOT NULL DEFAULT '50,80,95,100',
   rule_id INTEGER REFERENCES budgets (id),    -- the each_owner rule that made it
   created_at INTEGER NOT NULL,
   removed_at INTEGER
 ) STRICT;
+CREATE UNIQUE INDEX budgets_in_force ON budgets (scope, subject_id, pattern, period)
+  WHERE removed_at IS NULL;
+CREATE INDEX budgets_by_rule ON budgets (rule_id) WHERE rule_id IS NOT NULL;
 
 -- What the journal has been folded into: spent per budget and period.
 CREATE TABLE budget_periods (
@@ -185,7 +205,10 @@ CREATE TABLE owner_prices (
   model TEXT NOT NULL,                        -- provider/model
   input_picos INTEGER NOT NULL,
   cached_input_picos INTEGER NOT NULL,
+  cache_write_picos INTEGER NOT NULL,
+  cache_write_1h_picos INTEGER NOT NULL,
   output_picos INTEGER NOT NULL,
+  per_request_picos INTEGER NOT NULL,
   stated_at INTEGER NOT NULL,
   PRIMARY KEY (owner_id, model)
 ) STRICT, WITHOUT ROWID;
@@ -203,6 +226,7 @@ CREATE TABLE requests (
   model TEXT NOT NULL,
   provider_request_id TEXT NOT NULL,
   streamed INTEGER NOT NULL,
+  clamped INTEGER NOT NULL,
   caller_left INTEGER NOT NULL,
   attempts INTEGER NOT NULL,
   status INTEGER NOT NULL,
@@ -216,9 +240,10 @@ CREATE TABLE requests (
   cache_write_1h_tokens INTEGER NOT NULL,
   output_tokens INTEGER NOT NULL,
   reasoning_tokens INTEGER NOT NULL,
+  stated_cost_nanos INTEGER,                  -- where the provider says it itself
   held_nanos INTEGER NOT NULL,
   cost_nanos INTEGER NOT NULL,
-  cost_state TEXT NOT NULL,
+  cost_state TEXT NOT NULL CHECK (cost_state IN ('none', 'billed', 'estimated', 'quarantined')),
   admitted_us INTEGER NOT NULL,
   connected_us INTEGER NOT NULL,
   sent_us INTEGER NOT NULL,
@@ -228,5 +253,8 @@ CREATE TABLE requests (
   request_bytes INTEGER NOT NULL,
   answer_bytes INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX requests_by_time ON requests (started_at);
 CREATE INDEX requests_by_owner ON requests (owner_id, started_at);
 CREATE INDEX requests_by_key ON requests (key_id, started_at);
+CREATE INDEX requests_failed ON requests (started_at)
+  WHERE status >= 400 OR error_code <> '' OR at_fault <> '';
