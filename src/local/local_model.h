@@ -49,6 +49,9 @@ struct LocalModelOptions {
 
 /// Bounds of the options; what is beyond them is refused by from_json() and by `model add`.
 inline constexpr std::int64_t context_tokens_min = 128;
+/// Models trained for 131,072 tokens are common, and the cache of that many takes more memory
+/// than the model itself. Who wants more asks for it.
+inline constexpr std::int64_t context_tokens_default = 8'192;
 inline constexpr std::int64_t context_tokens_max = 16'777'216;
 inline constexpr std::int32_t threads_max = 1024;
 inline constexpr std::size_t lora_files_max = 16;
@@ -63,6 +66,8 @@ struct LocalModel {
   std::filesystem::path path;  ///< Absolute.
   std::int64_t bytes = 0;      ///< Of all parts together.
   std::string architecture;    ///< As the file says, e.g. "llama".
+  /// Tokens that one request may use unless the options say otherwise: what the model was
+  /// trained for, at most context_tokens_default.
   std::int64_t context_tokens = 0;
   LocalModelOptions options;
   WallTime created_at;
