@@ -14,14 +14,24 @@
 
 namespace claviger::budget {
 
-enum class Scope : std::uint8_t { workspace, owner, app, credential, virtual_key, model, each_owner };
+/// What a budget is on. An `each_owner` rule holds no money itself: it makes a budget of
+/// Scope::owner for every owner, which names it in `rule`.
+enum class Scope : std::uint8_t {
+  workspace,
+  owner,
+  app,
+  credential,
+  virtual_key,
+  model,
+  each_owner
+};
 
 struct Budget {
   BudgetTerms terms;
   Scope scope = Scope::workspace;
-  std::int64_t subject = 0;     ///< Row id of the owner, app, credential or key.
-  std::string pattern;          ///< For Scope::model: `openai/*`, `openai/gpt-4o*`.
-  BudgetId rule;                ///< The each_owner rule that made this owner's budget, or none.
+  std::int64_t subject = 0;  ///< Row id of the owner, app, credential or key.
+  std::string pattern;       ///< For Scope::model: `openai/*`, `openai/gpt-4o*`.
+  BudgetId rule;             ///< The each_owner rule that made this owner's budget, or none.
   std::vector<int> warn_percents{50, 80, 95, 100};
 };
 
@@ -34,19 +44,31 @@ struct Subjects {
   std::string_view model;  ///< `provider/model`.
 };
 
-/// Immutable once built; share it between threads freely.
+/// Immutable once built; share it between threads freely. Look-ups take no lock and allocate
+/// nothing.
 class BudgetBook {
  public:
+  /// Ids are unique: they come from one table.
   explicit BudgetBook(std::vector<Budget> budgets);
 
   /// All budgets on any of these. Errors: how many there were, where more than
   /// BudgetSet::kMost; or 0 where there was none: no credential without a ceiling.
   std::expected<BudgetSet, std::size_t> concerned(const Subjects& subjects) const;
+  /// Null where there is none. Lives as long as the book.
   const Budget* find(BudgetId id) const;
   const std::vector<Budget>& budgets() const { return budgets_; }
 
  private:
+  /// A budget on one subject, so that a request looks at those that concern it and not at all.
+  struct Place {
+    Scope scope;
+    std::int64_t subject;
+    std::size_t index;
+  };
   std::vector<Budget> budgets_;
+  std::vector<Place> by_subject_;        ///< Sorted by scope and subject.
+  std::vector<std::size_t> by_pattern_;  ///< Budgets on models: each pattern is tried.
+  std::vector<std::size_t> by_id_;       ///< Sorted by id.
 };
 
 /// `openai/*` and the like: '*' stands for any run of characters, all else for itself.
