@@ -28,8 +28,8 @@ enum class DialectId : std::uint8_t { openai, anthropic, gemini };
 
 /// What the input holds, as far as the bound of its cost is concerned (money.md, "Hold").
 enum class InputContent : std::uint8_t {
-  text,       ///< Bounded by its bytes.
-  by_model,   ///< Images, audio, files, references: bounded by the model's context limit.
+  text,      ///< Bounded by its bytes.
+  by_model,  ///< Images, audio, files, references: bounded by the model's context limit.
 };
 
 /// A piece of the body, as offsets: [begin, end). Empty where begin == end.
@@ -45,12 +45,12 @@ struct Request {
   DialectId dialect = DialectId::openai;
   Delivery delivery = Delivery::whole;
   std::string_view body;
-  std::string model;                               ///< As the caller wrote it, unescaped.
-  std::optional<std::int64_t> output_tokens_max;   ///< The larger, where names conflict.
-  std::int64_t choices = 1;                        ///< `n`: every choice has the output bound.
+  std::string model;                              ///< As the caller wrote it, unescaped.
+  std::optional<std::int64_t> output_tokens_max;  ///< The larger, where names conflict.
+  std::int64_t choices = 1;                       ///< `n`: every choice has the output bound.
   InputContent input_content = InputContent::text;
-  std::string end_user;                            ///< As the application names them; may be empty.
-  bool wants_usage_event = false;                  ///< Asked for usage in the stream itself.
+  std::string end_user;            ///< As the application names them; may be empty.
+  bool wants_usage_event = false;  ///< Asked for usage in the stream itself.
   /// Fields whose cost cannot be bounded (server-side tools and the like), by name: such a
   /// request is refused unless its model is free.
   std::vector<std::string> unbounded_fields;
@@ -59,18 +59,26 @@ struct Request {
   std::vector<std::string> unknown_fields;
 
   /// Where things stand in the body, for editing without re-writing it.
+  /// A value that is `null` has a place too, so that no key is ever written twice.
   struct Places {
     std::size_t after_open_brace = 0;  ///< Behind the top-level '{'.
     Span model_value;                  ///< With its quotes.
     Span output_max_value;             ///< `max_completion_tokens`, where present.
     Span output_max_legacy_value;      ///< `max_tokens`, where present.
-    Span stream_options_value;         ///< The whole object.
+    Span stream_options_value;         ///< The whole object, or `null`.
+    Span include_usage_value;          ///< Inside the former, where present.
   } places;
 };
 
 /// Why a body cannot be read. `field` names the culprit where there is one.
 struct BadRequest {
-  enum class Code : std::uint8_t { malformed_json, repeated_key, missing_field, wrong_type, out_of_range };
+  enum class Code : std::uint8_t {
+    malformed_json,
+    repeated_key,
+    missing_field,
+    wrong_type,
+    out_of_range
+  };
   Code code = Code::malformed_json;
   std::string field;
   std::string message;  ///< A sentence that says what to do.
@@ -78,11 +86,11 @@ struct BadRequest {
 
 /// What can be told from one event of a stream or from a whole answer, without translating it.
 struct AnswerFacts {
-  std::string finish_reason;    ///< The provider's own word; empty where absent.
-  bool is_end = false;          ///< The stream's terminal marker (`[DONE]`).
-  bool is_usage_only = false;   ///< An event that carries usage and no choice.
-  bool is_error = false;        ///< An error object where an answer was due.
-  std::string error_message;    ///< For is_error; bounded to 1 KiB.
+  std::string finish_reason;   ///< The provider's own word; empty where absent.
+  bool is_end = false;         ///< The stream's terminal marker (`[DONE]`).
+  bool is_usage_only = false;  ///< An event that carries usage and no choice.
+  bool is_error = false;       ///< An error object where an answer was due.
+  std::string error_message;   ///< For is_error; bounded to 1 KiB.
   std::string error_code;
 };
 

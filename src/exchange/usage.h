@@ -13,13 +13,13 @@
 namespace claviger::exchange {
 
 struct Usage {
-  std::int64_t input_tokens = 0;            ///< Read afresh: neither cached nor cache writes.
-  std::int64_t cached_input_tokens = 0;     ///< Read from the provider's cache.
-  std::int64_t cache_write_tokens = 0;      ///< Written to it for 5 minutes.
-  std::int64_t cache_write_1h_tokens = 0;   ///< Written to it for an hour.
-  std::int64_t output_tokens = 0;           ///< All that was generated, reasoning included.
-  std::int64_t reasoning_tokens = 0;        ///< The part of output_tokens nobody sees.
-  std::optional<NanoUsd> stated_cost;       ///< Where the provider says it itself (OpenRouter).
+  std::int64_t input_tokens = 0;           ///< Read afresh: neither cached nor cache writes.
+  std::int64_t cached_input_tokens = 0;    ///< Read from the provider's cache.
+  std::int64_t cache_write_tokens = 0;     ///< Written to it for 5 minutes.
+  std::int64_t cache_write_1h_tokens = 0;  ///< Written to it for an hour.
+  std::int64_t output_tokens = 0;          ///< All that was generated, reasoning included.
+  std::int64_t reasoning_tokens = 0;       ///< The part of output_tokens nobody sees.
+  std::optional<NanoUsd> stated_cost;      ///< Where the provider says it itself (OpenRouter).
 
   std::int64_t total_input_tokens() const {
     return input_tokens + cached_input_tokens + cache_write_tokens + cache_write_1h_tokens;

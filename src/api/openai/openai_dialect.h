@@ -1,0 +1,39 @@
+#pragma once
+
+/// The dialect of OpenAI's SDKs: chat completions and embeddings. See api/dialect.h.
+
+#include "api/dialect.h"
+
+namespace claviger::api {
+
+/// A provider's own words in an error of ours are shown up to here.
+inline constexpr std::size_t provider_words_bytes_max = 2048;
+
+/// Stateless. Threads: any method, from any thread, concurrently.
+class OpenAiDialect final : public Dialect {
+ public:
+  exchange::DialectId id() const override { return exchange::DialectId::openai; }
+
+  std::expected<exchange::Request, exchange::BadRequest> read(exchange::Operation operation,
+                                                              std::string_view body) const override;
+
+  /// The shape that `openai` for Node and for Python read: the object under `error` becomes
+  /// the exception's `error`/`body`, `message`, `type`, `code` and `param` its attributes
+  /// (npm openai 6.49.0, src/core/error.ts; PyPI openai 3.54.0, _exceptions.py; 2026-11).
+  /// What only Claviger knows stands in `error.claviger`, so that old readers are undisturbed.
+  std::string error_body(const ErrorAnswer& error) const override;
+  std::string annotated_error_body(std::string_view provider_body,
+                                   const ErrorAnswer& error) const override;
+  /// Both SDKs raise an error in a stream for an event without a type whose data is an object
+  /// with a truthy `error` (npm openai 6.49.0, src/core/streaming.ts, `if (data && data.error)`;
+  /// PyPI openai 3.54.0, _streaming.py, `data.get("error")`; 2026-11). No `[DONE]` follows.
+  std::string error_event(const ErrorAnswer& error) const override;
+
+  std::string models_body(const std::vector<ListedModel>& models) const override;
+  std::string model_body(const ListedModel& model) const override;
+
+  std::string with_cost(std::string_view body, NanoUsd cost) const override;
+  std::string event_with_cost(std::string_view event, NanoUsd cost) const override;
+};
+
+}  // namespace claviger::api

@@ -1,0 +1,45 @@
+/// Whatever a provider answers: a cost is added to a usage object or nothing is changed, and
+/// what we say of an error is always JSON.
+
+#include <boost/json.hpp>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+#include "api/openai/openai_dialect.h"
+
+namespace {
+
+void require(bool holds) {
+  if (!holds) std::abort();
+}
+
+bool is_json(std::string_view text) {
+  boost::json::error_code error;
+  boost::json::parse_options options;
+  options.max_depth = 4096;
+  boost::json::parse(text, error, {}, options);
+  return !error;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const claviger::api::OpenAiDialect dialect;
+  const std::string_view body(reinterpret_cast<const char*>(data), size);
+  const std::string costed = dialect.with_cost(body, claviger::NanoUsd(4'213'000));
+  if (costed != body) require(costed.find("0.004213") != std::string::npos);
+  if (is_json(body)) require(is_json(costed));
+  const std::string event = dialect.event_with_cost(body, claviger::NanoUsd(1));
+  require(event.size() + 6 >= body.size() || event != body);
+
+  claviger::api::ErrorAnswer error;
+  error.message = body;
+  error.code = body.substr(0, size / 2);
+  error.evidence = {std::string(body)};
+  require(is_json(dialect.error_body(error)));
+  const std::string annotated = dialect.annotated_error_body(body, error);
+  if (is_json(body) || body.find("\"error\"") == std::string_view::npos)
+    require(is_json(annotated));
+  return 0;
+}

@@ -1,0 +1,421 @@
+#include "api/openai/request_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/openai/request_fields.h"
+#include "api/strict_json.h"
+#include "exchange/json_scratch.h"
+#include "exchange/json_writer.h"
+
+namespace claviger::api::openai {
+namespace {
+
+using exchange::BadRequest;
+using exchange::InputContent;
+using exchange::Operation;
+using exchange::Request;
+using simdjson::SUCCESS;
+using simdjson::ondemand::value;
+using Kind = StrictJson::Kind;
+
+class RequestReader {
+ public:
+  RequestReader(StrictJson& json, Request& request) : json_(json), request_(request) {}
+
+  bool read(simdjson::ondemand::document& document);
+
+ private:
+  bool field(std::string_view key, value value);
+  bool model(value& value);
+  bool messages(value& value);
+  bool message(value& value);
+  bool content(value& value);
+  bool content_part(value& value);
+  bool embedding_input(value& value);
+  bool output_max(value& value, std::string_view key, exchange::Span& place);
+  bool choices(value& value);
+  bool stream(value& value);
+  bool stream_options(value& value);
+  bool tools(value& value);
+  bool tool(value& value);
+  bool modalities(value& value);
+  bool service_tier(value& value);
+  bool end_user(value& value, std::string_view key, std::string& target);
+  bool unbounded(value& value, std::string_view key);
+
+  /// Whether `value` is null, which then is consumed. False in `ok` on failure.
+  bool is_null(value& value, std::string_view key, bool& ok);
+  void name_unbounded(std::string_view name) { add_name(request_.unbounded_fields, name); }
+  static void add_name(std::vector<std::string>& names, std::string_view name);
+
+  StrictJson& json_;
+  Request& request_;
+  std::string safety_identifier_;
+  bool has_messages_ = false;
+  bool has_input_ = false;
+};
+
+void RequestReader::add_name(std::vector<std::string>& names, std::string_view name) {
+  if (names.size() == named_fields_max) return;
+  const std::string shown(exchange::clipped(name, named_field_bytes_max));
+  if (std::find(names.begin(), names.end(), shown) == names.end()) names.push_back(shown);
+}
+
+bool RequestReader::read(simdjson::ondemand::document& document) {
+  simdjson::ondemand::json_type type{};
+  if (document.type().get(type) != SUCCESS) return json_.malformed();
+  if (type != simdjson::ondemand::json_type::object) {
+    return json_.fail(BadRequest::Code::wrong_type, "",
+                      "the body must be one JSON object, such as {\"model\": …}");
+  }
+  simdjson::ondemand::object object;
+  if (document.get_object().get(object) != SUCCESS) return json_.malformed();
+  const bool read = json_.each_field(
+      object, "", [this](std::string_view key, value value) { return field(key, value); });
+  if (!read) return false;
+  if (!exchange::nothing_follows(document)) return json_.malformed();
+
+  if (request_.model.empty()) {
+    return json_.fail(BadRequest::Code::missing_field, "model",
+                      "`model` is missing; name one as `provider/model`, or an alias");
+  }
+  if (request_.operation == Operation::chat && !has_messages_) {
+    return json_.fail(BadRequest::Code::missing_field, "messages",
+                      "`messages` is missing; send an array with at least one message");
+  }
+  if (request_.operation == Operation::embeddings && !has_input_) {
+    return json_.fail(BadRequest::Code::missing_field, "input",
+                      "`input` is missing; send the text to embed");
+  }
+  if (request_.end_user.empty()) request_.end_user = std::move(safety_identifier_);
+  return true;
+}
+
+bool RequestReader::field(std::string_view key, value value) {
+  const FieldClass* const known = field_class(request_.operation, key);
+  if (known == nullptr) {
+    add_name(request_.unknown_fields, key);
+    return json_.skip(value, key);
+  }
+  auto& places = request_.places;
+  switch (*known) {
+    case FieldClass::free:
+    case FieldClass::content:
+      return json_.skip(value, key);
+    case FieldClass::unbounded:
+      return unbounded(value, key);
+    case FieldClass::model:
+      return model(value);
+    case FieldClass::messages:
+      return messages(value);
+    case FieldClass::embedding_input:
+      return embedding_input(value);
+    case FieldClass::output_max:
+      return output_max(value, key, places.output_max_value);
+    case FieldClass::output_max_legacy:
+      return output_max(value, key, places.output_max_legacy_value);
+    case FieldClass::choices:
+      return choices(value);
+    case FieldClass::stream:
+      return stream(value);
+    case FieldClass::stream_options:
+      return stream_options(value);
+    case FieldClass::tools:
+      return tools(value);
+    case FieldClass::modalities:
+      return modalities(value);
+    case FieldClass::service_tier:
+      return service_tier(value);
+    case FieldClass::end_user:
+      return end_user(value, key, request_.end_user);
+    case FieldClass::safety_identifier:
+      return end_user(value, key, safety_identifier_);
+  }
+  return json_.malformed(key);
+}
+
+bool RequestReader::is_null(value& value, std::string_view key, bool& ok) {
+  Kind kind{};
+  ok = json_.kind_of(value, kind, key);
+  if (!ok || kind != Kind::null) return false;
+  ok = json_.skip(value, key);
+  return true;
+}
+
+bool RequestReader::unbounded(value& value, std::string_view key) {
+  Kind kind{};
+  if (!json_.kind_of(value, kind, key)) return false;
+  if (kind == Kind::boolean) {
+    bool wanted = false;
+    if (!json_.boolean(value, key, wanted)) return false;
+    if (wanted) name_unbounded(key);
+    return true;
+  }
+  if (kind != Kind::null) name_unbounded(key);
+  return json_.skip(value, key);
+}
+
+bool RequestReader::model(value& value) {
+  std::string_view name;
+  request_.places.model_value = json_.span_of_scalar(value);
+  if (!json_.string(value, "model", name)) return false;
+  if (name.empty()) {
+    return json_.fail(BadRequest::Code::out_of_range, "model",
+                      "`model` is empty; name one as `provider/model`, or an alias");
+  }
+  if (name.size() > model_name_bytes_max) {
+    return json_.fail(BadRequest::Code::out_of_range, "model",
+                      fmt::format("`model` is longer than {} bytes", model_name_bytes_max));
+  }
+  request_.model = name;
+  return true;
+}
+
+bool RequestReader::messages(value& value) {
+  has_messages_ = true;
+  Kind kind{};
+  if (!json_.kind_of(value, kind, "messages")) return false;
+  if (kind != Kind::array) return json_.wrong_type("messages", "an array of messages");
+  return json_.each_element(value, "messages", [this](auto& element) { return message(element); });
+}
+
+bool RequestReader::message(value& value) {
+  Kind kind{};
+  if (!json_.kind_of(value, kind, "messages")) return false;
+  if (kind != Kind::object) {
+    return json_.wrong_type("messages", "an array of objects with `role` and `content`");
+  }
+  return json_.each_field(value, "messages", [this](std::string_view key, auto inner) {
+    if (key == "content") return content(inner);
+    if (!is_text_message_field(key)) {
+      bool ok = true;
+      if (is_null(inner, key, ok) || !ok) return ok;
+      request_.input_content = InputContent::by_model;
+    }
+    return json_.skip(inner, "messages");
+  });
+}
+
+bool RequestReader::content(value& value) {
+  Kind kind{};
+  if (!json_.kind_of(value, kind, "messages.content")) return false;
+  if (kind == Kind::string || kind == Kind::null) return json_.skip(value, "messages.content");
+  if (kind != Kind::array) {
+    return json_.wrong_type("messages.content", "a string or an array of parts");
+  }
+  return json_.each_element(value, "messages.content",
+                            [this](auto& element) { return content_part(element); });
+}
+
+bool RequestReader::content_part(value& value) {
+  Kind kind{};
+  if (!json_.kind_of(value, kind, "messages.content")) return false;
+  if (kind == Kind::string) return json_.skip(value, "messages.content");  // vLLM takes these.
+  if (kind != Kind::object) {
+    return json_.wrong_type("messages.content", "an array of objects with a `type`");
+  }
+  bool is_text = false;
+  const bool read =
+      json_.each_field(value, "messages.content", [&](std::string_view key, auto inner) {
+        if (key != "type") return json_.skip(inner, "messages.content");
+        std::string_view type;
+        if (!json_.string(inner, "messages.content.type", type)) return false;
+        is_text = type == "text" || type == "refusal";
+        return true;
+      });
+  // Images, sound, files, references and whatever comes next: their bytes bound nothing.
+  if (!is_text) request_.input_content = InputContent::by_model;
+  return read;
+}
+
+bool RequestReader::embedding_input(value& value) {
+  has_input_ = true;
+  Kind kind{};
+  if (!json_.kind_of(value, kind, "input")) return false;
+  if (kind == Kind::string) return json_.skip(value, "input");
+  if (kind != Kind::array) {
+    return json_.wrong_type("input", "a string, or an array of strings or tokens");
+  }
+  return json_.each_element(value, "input", [this](auto& element) {
+    Kind inner{};
+    if (!json_.kind_of(element, inner, "input")) return false;
+    // Text and tokens are bounded by their bytes; objects are images or references.
+    if (inner == Kind::object) request_.input_content = InputContent::by_model;
+    return json_.skip(element, "input");
+  });
+}
+
+bool RequestReader::output_max(value& value, std::string_view key, exchange::Span& place) {
+  Kind kind{};
+  if (!json_.kind_of(value, kind, key)) return false;
+  if (kind == Kind::null || kind == Kind::number) place = json_.span_of_scalar(value);
+  if (kind == Kind::null) return json_.skip(value, key);
+  std::int64_t tokens = 0;
+  if (!json_.integer(value, key, tokens)) return false;
+  if (tokens < 1 || tokens > output_tokens_limit) {
+    return json_.fail(BadRequest::Code::out_of_range, key,
+                      fmt::format("`{}` must be between 1 and {}; leave it out for as much as "
+                                  "the budget and the model allow",
+                                  key, output_tokens_limit));
+  }
+  request_.output_tokens_max = std::max(request_.output_tokens_max.value_or(0), tokens);
+  return true;
+}
+
+bool RequestReader::choices(value& value) {
+  bool ok = true;
+  if (is_null(value, "n", ok) || !ok) return ok;
+  std::int64_t number = 0;
+  if (!json_.integer(value, "n", number)) return false;
+  if (number < 1 || number > choices_max) {
+    return json_.fail(BadRequest::Code::out_of_range, "n",
+                      fmt::format("`n` must be between 1 and {}", choices_max));
+  }
+  request_.choices = number;
+  return true;
+}
+
+bool RequestReader::stream(value& value) {
+  bool ok = true;
+  if (is_null(value, "stream", ok) || !ok) return ok;
+  bool wanted = false;
+  if (!json_.boolean(value, "stream", wanted)) return false;
+  request_.delivery = wanted ? exchange::Delivery::streamed : exchange::Delivery::whole;
+  return true;
+}
+
+bool RequestReader::stream_options(value& value) {
+  auto& places = request_.places;
+  const exchange::Span start = json_.span_of_scalar(value);
+  bool ok = true;
+  if (is_null(value, "stream_options", ok) || !ok) {
+    places.stream_options_value = start;
+    return ok;
+  }
+  Kind kind{};
+  if (!json_.kind_of(value, kind, "stream_options")) return false;
+  if (kind != Kind::object) return json_.wrong_type("stream_options", "an object");
+  const bool read =
+      json_.each_field(value, "stream_options", [&](std::string_view key, auto inner) {
+        if (key != "include_usage") return json_.skip(inner, "stream_options");
+        places.include_usage_value = json_.span_of_scalar(inner);
+        bool good = true;
+        if (is_null(inner, "stream_options.include_usage", good) || !good) return good;
+        return json_.boolean(inner, "stream_options.include_usage", request_.wants_usage_event);
+      });
+  if (read) places.stream_options_value = {.begin = start.begin, .end = json_.consumed_end()};
+  return read;
+}
+
+bool RequestReader::tools(value& value) {
+  bool ok = true;
+  if (is_null(value, "tools", ok) || !ok) return ok;
+  Kind kind{};
+  if (!json_.kind_of(value, kind, "tools")) return false;
+  if (kind != Kind::array) return json_.wrong_type("tools", "an array of tools");
+  return json_.each_element(value, "tools", [this](auto& element) { return tool(element); });
+}
+
+/// A tool that the caller runs costs its description. One that the provider runs (web search,
+/// code execution, connectors) costs per use, as often as the model likes.
+bool RequestReader::tool(value& value) {
+  Kind kind{};
+  if (!json_.kind_of(value, kind, "tools")) return false;
+  if (kind != Kind::object) return json_.wrong_type("tools", "an array of objects with a `type`");
+  std::string_view type;
+  bool has_type = false;
+  bool has_function = false;
+  const bool read = json_.each_field(value, "tools", [&](std::string_view key, auto inner) {
+    if (key == "function") has_function = true;
+    if (key != "type") return json_.skip(inner, "tools");
+    has_type = true;
+    return json_.string(inner, "tools.type", type);
+  });
+  if (!read) return false;
+  const bool runs_here = has_type ? type == "function" || type == "custom" : has_function;
+  if (!runs_here) {
+    name_unbounded(fmt::format("tools.{}", exchange::clipped(type, named_field_bytes_max)));
+  }
+  return true;
+}
+
+bool RequestReader::modalities(value& value) {
+  bool ok = true;
+  if (is_null(value, "modalities", ok) || !ok) return ok;
+  Kind kind{};
+  if (!json_.kind_of(value, kind, "modalities")) return false;
+  if (kind != Kind::array) return json_.wrong_type("modalities", "an array of strings");
+  return json_.each_element(value, "modalities", [this](auto& element) {
+    std::string_view modality;
+    if (!json_.string(element, "modalities", modality)) return false;
+    // Sound and pictures are priced by other units than tokens of text.
+    if (modality != "text") {
+      name_unbounded(
+          fmt::format("modalities.{}", exchange::clipped(modality, named_field_bytes_max)));
+    }
+    return true;
+  });
+}
+
+/// `auto` and `default` are the prices of the catalog. The other tiers have prices of their
+/// own (https://platform.openai.com/docs/guides/priority-processing, 2026-11), which it does
+/// not carry; `standard` and `standard_only` are other providers' words for `default`.
+bool RequestReader::service_tier(value& value) {
+  bool ok = true;
+  if (is_null(value, "service_tier", ok) || !ok) return ok;
+  std::string_view tier;
+  if (!json_.string(value, "service_tier", tier)) return false;
+  const bool priced =
+      tier == "auto" || tier == "default" || tier == "standard" || tier == "standard_only";
+  if (!priced) name_unbounded("service_tier");
+  return true;
+}
+
+bool RequestReader::end_user(value& value, std::string_view key, std::string& target) {
+  bool ok = true;
+  if (is_null(value, key, ok) || !ok) return ok;
+  std::string_view name;
+  if (!json_.string(value, key, name)) return false;
+  if (name.size() > end_user_bytes_max) {
+    return json_.fail(
+        BadRequest::Code::out_of_range, key,
+        fmt::format("`{}` is longer than {} bytes; send a hash of it", key, end_user_bytes_max));
+  }
+  target = name;
+  return true;
+}
+
+BadRequest first_stage_failure(simdjson::error_code error) {
+  std::string message = "the body is not valid JSON; send one JSON object in UTF-8";
+  if (error == simdjson::EMPTY) message = "the body is empty; send one JSON object";
+  if (error == simdjson::UTF8_ERROR) message = "the body is not valid UTF-8; encode it as UTF-8";
+  return {.code = BadRequest::Code::malformed_json, .field = {}, .message = std::move(message)};
+}
+
+}  // namespace
+
+std::expected<Request, BadRequest> read_request(Operation operation, std::string_view body) {
+  Request request;
+  request.operation = operation;
+  request.body = body;
+  request.places.after_open_brace = body.find('{') + 1;
+  BadRequest failure;
+  bool good = false;
+  const auto error =
+      exchange::with_json(body, exchange::JsonPadding::present,
+                          [&](simdjson::ondemand::document& document, std::string_view text) {
+                            StrictJson json(document, text);
+                            good = RequestReader(json, request).read(document);
+                            if (!good) failure = json.failure();
+                          });
+  if (error != SUCCESS) return std::unexpected(first_stage_failure(error));
+  if (!good) return std::unexpected(std::move(failure));
+  return request;
+}
+
+}  // namespace claviger::api::openai

@@ -1,0 +1,15 @@
+#include "exchange/request.h"
+
+namespace claviger::exchange {
+
+std::string_view to_string(Operation operation) {
+  switch (operation) {
+    case Operation::chat:
+      return "chat";
+    case Operation::embeddings:
+      return "embeddings";
+  }
+  return "unknown";
+}
+
+}  // namespace claviger::exchange
