@@ -39,6 +39,8 @@ class Buffer {
   /// Free room behind the held bytes, at least `least` of it: takes a block, moves the bytes
   /// to the front, or doubles.
   std::span<char> room(std::size_t least = 1);
+  /// How much can be added without moving what is held.
+  std::size_t free_bytes() const { return capacity_ - end_; }
   /// `count` bytes of the room are filled now.
   void add(std::size_t count) { end_ += count; }
   void append(std::string_view bytes);

@@ -1,0 +1,165 @@
+/// Letting a request in: who is calling, how fast, what they want, where it goes, and what it
+/// can cost. Nothing here waits or spends; each step can say no.
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "access/model_pattern.h"
+#include "relay/failure.h"
+#include "relay/relay.h"
+
+namespace claviger::relay {
+namespace {
+
+std::unexpected<ErrorAnswer> no(ErrorAnswer answer) { return std::unexpected(std::move(answer)); }
+
+/// Behind "Bearer ", in any case, as RFC 9110 has schemes.
+std::string_view bearer_of(std::string_view authorization) {
+  constexpr std::string_view kScheme = "bearer ";
+  if (authorization.size() < kScheme.size()) return {};
+  for (std::size_t i = 0; i < kScheme.size(); ++i) {
+    if ((authorization[i] | 0x20) != kScheme[i]) return {};
+  }
+  return authorization.substr(kScheme.size());
+}
+
+bool is_free(const catalog::Price& price) {
+  return price.worst_input().picos == 0 && price.output.picos == 0 && price.per_request.picos == 0;
+}
+
+std::string name_of(const budget::Budget& budget, const Job& job) {
+  using budget::Scope;
+  switch (budget.scope) {
+    case Scope::workspace: return "the workspace's budget";
+    case Scope::owner:
+    case Scope::each_owner: return fmt::format("the budget of \"{}\"", job.key->owner_name);
+    case Scope::app: return fmt::format("the budget of the app \"{}\"", job.key->app_name);
+    case Scope::credential: return fmt::format("the budget of {}", job.target.credential.text());
+    case Scope::virtual_key: return "the budget of this virtual key";
+    case Scope::model: return fmt::format("the budget for {}", budget.pattern);
+  }
+  return "the budget";
+}
+
+}  // namespace
+
+std::expected<const access::VirtualKey*, ErrorAnswer> Relay::recognise(
+    const net::ServerConnection& caller, const net::http::Target& target) {
+  const net::http::RequestHead& head = caller.head();
+  const auto in_query = net::http::query_key(target.query);
+  if (!in_query) return no(bad_target(net::http::explain(in_query.error())));
+  const std::array presented = {bearer_of(head.value_of("authorization")),
+                                head.value_of("x-api-key"), head.value_of("x-goog-api-key"),
+                                in_query->value_or(std::string_view())};
+  std::string_view key;
+  for (const std::string_view one : presented) {
+    if (one.empty()) continue;
+    if (!key.empty() && key != one) return no(two_keys());
+    key = one;
+  }
+  const auto found = world_->directory->authenticate(key, parts_.reactor.clock().wall_now());
+  if (!found) return no(key_refused(found.error()));
+  return *found;
+}
+
+Relay::Done Relay::take_turn(Job& job) {
+  if (job.key->pace == nullptr) return {};
+  const auto entered = job.key->pace->enter(job.key->limits, parts_.reactor.now());
+  if (!entered) return no(too_fast(entered.error()));
+  job.turn = Turn(job.key->pace, job.key->limits, parts_.reactor.clock());
+  return {};
+}
+
+Task<Relay::Done> Relay::read_body(Job& job) {
+  const auto read = co_await job.caller.read_body();
+  if (read) co_return Done{};
+  job.record.caller_left = read.error().status == 0;
+  co_return no({.status = read.error().status,
+                .code = read.error().code,
+                .message = read.error().message,
+                .at_fault = "app",
+                .say = "The application's request did not arrive whole.",
+                .remedy = "Send the request again."});
+}
+
+Relay::Done Relay::understand(Job& job) {
+  const std::string_view body = job.caller.body();
+  job.record.request_bytes = static_cast<std::int64_t>(body.size());
+  if (body.empty()) {
+    return no(bad_request({.message = "the request has no body; send a JSON object"}));
+  }
+  auto request = job.dialect.read(job.operation, body);
+  if (!request) return no(bad_request(request.error()));
+  job.request = std::move(*request);
+  job.record.model_asked = job.request.model.substr(0, 256);
+  job.record.streamed = job.request.delivery == exchange::Delivery::streamed;
+  job.record.end_user = job.request.end_user;
+  return {};
+}
+
+Relay::Done Relay::find_target(Job& job) {
+  auto target = job.world->routes->resolve(job.request.model, job.key->owner);
+  if (!target) return no(not_routed(target.error(), job.request.model));
+  job.target = std::move(*target);
+  job.record.model = job.target.model;
+  job.record.credential = job.target.credential;
+  if (!access::may_use(*job.key, job.target.model)) {
+    return no(model_not_allowed(job.target.model));
+  }
+  job.profile = job.world->profiles->find(job.target.provider);
+  job.adapter = job.profile == nullptr ? nullptr : provider::adapter_for(job.profile->dialect);
+  if (job.adapter == nullptr || job.adapter->path(*job.profile, job.request).empty()) {
+    return no(operation_not_offered(job.target.provider, exchange::to_string(job.operation)));
+  }
+  return {};
+}
+
+Relay::Done Relay::bound_cost(Job& job) {
+  if (!job.target.price) return no(cannot_be_priced(job.target.model));
+  const catalog::Price& price = *job.target.price;
+  if (!is_free(price)) {
+    if (!job.request.unbounded_fields.empty()) {
+      return no(cannot_be_bounded(job.target.model, job.request.unbounded_fields.front()));
+    }
+    if (job.profile->unknown_fields_may_cost && !job.request.unknown_fields.empty()) {
+      return no(cannot_be_bounded(job.target.model, job.request.unknown_fields.front()));
+    }
+  }
+  const auto budgets = job.world->budgets->concerned({.owner = job.key->owner,
+                                                      .app = job.key->app,
+                                                      .credential = job.target.credential,
+                                                      .key = job.key->id,
+                                                      .model = job.target.model});
+  if (!budgets) return no(budgets.error() == 0 ? no_budget() : too_many_budgets(budgets.error()));
+  job.budgets = *budgets;
+  const auto bound = budget::bound_request(
+      job.request, price,
+      {.context_tokens_max = job.target.context_tokens_max,
+       .output_tokens_max = job.target.output_tokens_max});
+  if (!bound) return no(cannot_be_bounded(job.target.model, "messages"));
+  job.bound = *bound;
+  // Where the caller set no bound, the one that the hold counts on is made true.
+  if (!job.request.output_tokens_max && job.operation == exchange::Operation::chat) {
+    job.output_tokens_written = job.bound.output_tokens_max;
+  }
+  return {};
+}
+
+ErrorAnswer Relay::refusal_of(const Job& job, const budget::Refusal& refusal) const {
+  const budget::Budget* const tight = job.world->budgets->find(refusal.budget);
+  const std::int64_t fits =
+      job.target.price ? budget::output_bound_within(refusal.left, job.bound, *job.target.price,
+                                                     job.request.choices)
+                       : 0;
+  return budget_refused(refusal, tight == nullptr ? "a budget" : name_of(*tight, job),
+                        job.bound.cost_max, fits);
+}
+
+void Relay::clamp_output(Job& job) {
+  job.was_clamped = true;
+  job.output_tokens_written = budget::output_bound_within(
+      job.grant.amount, job.bound, *job.target.price, job.request.choices);
+}
+
+}  // namespace claviger::relay

@@ -1,0 +1,262 @@
+/// Delivering an answer: whole, as a stream, or as the provider's error; and saying honestly
+/// where it ended.
+
+#include <fmt/format.h>
+
+#include "exchange/sse.h"
+#include "relay/failure.h"
+#include "relay/relay.h"
+#include "relay/settlement.h"
+#include "relay/stream_state.h"
+
+namespace claviger::relay {
+namespace {
+
+std::unexpected<ErrorAnswer> no(ErrorAnswer answer) { return std::unexpected(std::move(answer)); }
+
+bool has_media_type(std::string_view content_type, std::string_view wanted) {
+  return content_type.find(wanted) != std::string_view::npos;
+}
+
+/// Headers of providers that say something to callers and nothing about us.
+constexpr std::string_view kPassedBack[] = {"x-request-id", "retry-after", "retry-after-ms",
+                                            "openai-processing-ms", "openai-version"};
+constexpr std::string_view kPassedBackPrefix = "x-ratelimit-";
+constexpr std::size_t kPassedBackBytesMax = 256;
+
+/// The lines are copied, since the provider's head goes before ours is written.
+std::string headers_passed_back(const net::http::ResponseHead& head) {
+  std::string lines;
+  for (const net::http::Header& header : head.headers()) {
+    std::string name(header.name);
+    for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+    bool is_passed = name.starts_with(kPassedBackPrefix);
+    for (const std::string_view known : kPassedBack) is_passed = is_passed || name == known;
+    if (!is_passed || header.value.size() > kPassedBackBytesMax) continue;
+    lines.append(name).append(": ").append(header.value).append("\r\n");
+  }
+  return lines;
+}
+
+/// Whole seconds, at most a day; nothing for dates, fractions and nonsense.
+std::optional<int> retry_after_of(const net::http::ResponseHead& head) {
+  const std::string_view value = head.value_of("retry-after");
+  int seconds = 0;
+  for (const char c : value) {
+    if (c < '0' || c > '9' || seconds > 86'400) return std::nullopt;
+    seconds = seconds * 10 + (c - '0');
+  }
+  if (value.empty() || seconds > 86'400) return std::nullopt;
+  return seconds;
+}
+
+void note(record::Record& record, const provider::AnswerReading& reading,
+          provider::UsageState& state) {
+  if (!reading.facts.finish_reason.empty()) record.finish_reason = reading.facts.finish_reason;
+  if (reading.usage_state != provider::UsageState::absent) {
+    state = reading.usage_state;
+    record.usage = reading.usage;
+  }
+}
+
+}  // namespace
+
+Task<Relay::Done> Relay::deliver(Job& job, net::ProviderExchange& provider) {
+  const net::http::ResponseHead& head = provider.head();
+  job.record.provider_request_id = head.value_of(job.profile->request_id_header).substr(0, 128);
+  job.passed_back = headers_passed_back(head);
+  if (head.status >= 400) co_return co_await deliver_error(job, provider);
+  if (head.status != 200) {
+    co_return no(bad_provider_answer(
+        job.target.provider, fmt::format("status {} (redirects are not followed)", head.status)));
+  }
+  const std::string_view content_type = head.value_of("content-type");
+  if (has_media_type(content_type, "text/event-stream")) {
+    co_return co_await deliver_stream(job, provider);
+  }
+  if (has_media_type(content_type, "json")) co_return co_await deliver_whole(job, provider);
+  co_return no(bad_provider_answer(
+      job.target.provider,
+      "it is neither JSON nor a stream of events; is the base URL right?"));
+}
+
+Task<Relay::Done> Relay::read_whole(Job& job, net::ProviderExchange& provider, net::Buffer& body,
+                                    std::size_t bytes_max) {
+  for (;;) {
+    const auto count =
+        co_await provider.read_body(body, parts_.reactor.after(limits_.idle_time_max));
+    if (!count) co_return no(broken(job, count.error(), "its answer was read"));
+    if (*count == 0) co_return Done{};
+    if (body.size() > bytes_max) {
+      co_return no(bad_provider_answer(job.target.provider,
+                                       fmt::format("it is longer than {} bytes", bytes_max)));
+    }
+  }
+}
+
+Task<Relay::Done> Relay::deliver_whole(Job& job, net::ProviderExchange& provider) {
+  net::Buffer body;
+  if (auto done = co_await read_whole(job, provider, body, limits_.answer_bytes_max); !done) {
+    co_return done;
+  }
+  body.room(net::kBufferPadding);
+  note(job.record, job.adapter->read_answer(job.operation, body.bytes()), job.usage_state);
+
+  // The true cost is known: it is settled first, so that the answer can state it.
+  co_await settle(job);
+  std::string with_cost;
+  std::string_view answer = body.bytes();
+  if (job.usage_state == provider::UsageState::sound) {
+    with_cost = job.dialect.with_cost(answer, job.record.cost);
+    answer = with_cost;
+  }
+  net::http::HeadWriter head = job.caller.answer(200);
+  add_job_headers(head, job);
+  head.header("x-claviger-cost", to_decimal(job.record.cost));
+  job.record.status = 200;
+  job.record.answer_bytes = static_cast<std::int64_t>(answer.size());
+  const auto sent = co_await job.caller.send(head, "application/json", answer);
+  if (!sent) {
+    job.caller.close_after_answer();
+    job.record.caller_left = true;
+  }
+  co_return Done{};
+}
+
+Task<Relay::Done> Relay::deliver_stream(Job& job, net::ProviderExchange& provider) {
+  const OpenStream counted(parts_.metrics);
+  provider.release_head();
+  net::http::HeadWriter head = job.caller.answer(200);
+  head.header("cache-control", "no-cache");
+  add_job_headers(head, job);
+  job.record.status = 200;
+  // Beyond this point bytes have reached the caller: no retry, and errors are events.
+  if (!co_await job.caller.begin_stream(head, "text/event-stream; charset=utf-8")) {
+    job.record.caller_left = true;
+    co_return Done{};
+  }
+  StreamState stream;
+  net::Buffer pending;
+  for (;;) {
+    const auto count =
+        co_await provider.read_body(pending, parts_.reactor.after(limits_.idle_time_max));
+    if (!count) co_return no(broken(job, count.error(), "its answer was streamed"));
+    if (*count == 0) break;
+    if (auto done = co_await forward_events(job, pending, stream); !done) co_return done;
+    if (job.record.caller_left) co_return Done{};
+    if (pending.size() > limits_.event_bytes_max) {
+      co_return no(bad_provider_answer(
+          job.target.provider,
+          fmt::format("one event is longer than {} bytes", limits_.event_bytes_max)));
+    }
+  }
+  // A stream without its end is not an answer, whatever the connection says.
+  if (!stream.has_ended && !stream.has_failed && job.record.finish_reason.empty()) {
+    co_return no(broken(job, {.io = net::IoError::closed}, "its answer was streamed"));
+  }
+  if (stream.has_failed) {
+    job.record.error_code = "provider_error_in_stream";
+    job.record.at_fault = "provider";
+  }
+  if (!co_await job.caller.end_stream()) job.record.caller_left = true;
+  co_return Done{};
+}
+
+/// Passes on every event that is whole, in one piece where nothing has to be changed.
+Task<Relay::Done> Relay::forward_events(Job& job, net::Buffer& pending, StreamState& stream) {
+  const std::string_view bytes = pending.bytes();
+  std::size_t passed = 0;    // Sent, or dropped.
+  std::size_t position = 0;  // Looked at.
+  std::string joined;
+  for (;;) {
+    const std::size_t length = exchange::event_length(bytes.substr(position), stream.searched);
+    if (length == 0) break;
+    stream.searched = 0;
+    const std::string_view event = bytes.substr(position, length);
+    const auto reading = job.adapter->read_event(exchange::event_data(event, joined));
+    note(job.record, reading, job.usage_state);
+    stream.has_ended = stream.has_ended || reading.facts.is_end;
+    stream.has_failed = stream.has_failed || reading.facts.is_error;
+
+    const bool has_usage = reading.usage_state == provider::UsageState::sound;
+    const bool is_hidden = reading.facts.is_usage_only && !job.request.wants_usage_event;
+    if (has_usage || is_hidden) {
+      const std::string_view before = bytes.substr(passed, position - passed);
+      if (auto done = co_await send_piece(job, before); !done) co_return done;
+      passed = position + length;
+      if (!is_hidden) {
+        const std::string priced = job.dialect.event_with_cost(event, cost_so_far(job));
+        if (auto done = co_await send_piece(job, priced); !done) co_return done;
+      }
+    }
+    position += length;
+    if (job.record.caller_left) co_return Done{};
+  }
+  if (auto done = co_await send_piece(job, bytes.substr(passed, position - passed)); !done) {
+    co_return done;
+  }
+  pending.consume(position);
+  co_return Done{};
+}
+
+Task<Relay::Done> Relay::send_piece(Job& job, std::string_view bytes) {
+  if (bytes.empty() || job.record.caller_left) co_return Done{};
+  job.record.answer_bytes += static_cast<std::int64_t>(bytes.size());
+  if (!co_await job.caller.send_piece(bytes)) {
+    job.record.caller_left = true;
+    job.caller.close_after_answer();
+  }
+  co_return Done{};
+}
+
+Task<void> Relay::end_stream_with(Job& job, const ErrorAnswer& error) {
+  co_await send_piece(job, job.dialect.error_event(error));
+  if (job.record.caller_left) co_return;
+  if (!co_await job.caller.end_stream()) job.record.caller_left = true;
+}
+
+Task<Relay::Done> Relay::deliver_error(Job& job, net::ProviderExchange& provider) {
+  const int status = provider.head().status;
+  const auto retry_after = retry_after_of(provider.head());
+  const bool is_json = has_media_type(provider.head().value_of("content-type"), "json");
+  net::Buffer body;
+  const auto read = co_await read_whole(job, provider, body, limits_.error_bytes_max);
+  if (job.record.caller_left) co_return Done{};
+  // An error in the provider's own words means that it did not do the work. Behind an edge's
+  // 502 or 504 it may be doing it still, so that counts as spent until the bill says otherwise.
+  job.provider_refused = status < 500 || (is_json && read);
+
+  ErrorAnswer error = provider_said(status, job.target.provider, retry_after.has_value(),
+                                    retry_after.value_or(0));
+  error.request = job.record.id;
+  if (!job.record.provider_request_id.empty()) {
+    error.evidence.push_back("provider request id: " + job.record.provider_request_id);
+  }
+  co_await settle(job);
+  job.record.error_code = error.code;
+  job.record.at_fault = error.at_fault;
+  job.record.status = status;
+  body.room(net::kBufferPadding);
+  const std::string answer = job.dialect.annotated_error_body(body.bytes(), error);
+  net::http::HeadWriter head = job.caller.answer(status);
+  add_error_headers(head, error);
+  add_job_headers(head, job);
+  job.record.answer_bytes = static_cast<std::int64_t>(answer.size());
+  if (!co_await job.caller.send(head, "application/json", answer)) {
+    job.caller.close_after_answer();
+    job.record.caller_left = true;
+  }
+  co_return Done{};
+}
+
+ErrorAnswer Relay::broken(Job& job, const net::AnswerFailure& failure,
+                          std::string_view stage) const {
+  if (failure.io == net::IoError::cancelled) {
+    // Nobody is there to be told; the record says why.
+    job.record.caller_left = job.caller.socket().hung_up();
+  }
+  if (!failure.malformed.empty()) return bad_provider_answer(job.target.provider, failure.malformed);
+  return broken_off(failure.io, job.target.provider, stage);
+}
+
+}  // namespace claviger::relay

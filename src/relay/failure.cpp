@@ -1,0 +1,420 @@
+#include "relay/failure.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdio>
+#include <ctime>
+
+namespace claviger::relay {
+namespace {
+
+using api::Retry;
+
+/// "Mon 2026-11-30 00:00 UTC"
+std::string when(WallTime time) {
+  const std::time_t seconds = unix_micros(time) / 1'000'000;
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  char text[40];
+  std::strftime(text, sizeof text, "%a %Y-%m-%d %H:%M UTC", &parts);
+  return text;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) {
+    if (!text.empty()) text += ", ";
+    text += word;
+  }
+  return text;
+}
+
+/// Cut at a length that fits a message; model names come from callers.
+std::string shown(std::string_view text) {
+  constexpr std::size_t kMost = 120;
+  return text.size() <= kMost ? std::string(text) : std::string(text.substr(0, kMost)) + "…";
+}
+
+}  // namespace
+
+ErrorAnswer key_refused(access::AccessError error) {
+  return {.status = 401,
+          .code = error == access::AccessError::missing ? "missing_api_key" : "invalid_api_key",
+          .message = std::string(access::explain(error)),
+          .at_fault = "app",
+          .say = "The application's access key was not accepted.",
+          .remedy = "Use a virtual key made with: claviger key create --owner NAME --app NAME"};
+}
+
+ErrorAnswer two_keys() {
+  return {.status = 400,
+          .code = "conflicting_api_keys",
+          .message = "two different API keys were presented (in Authorization, x-api-key, "
+                     "x-goog-api-key or ?key=); send one",
+          .at_fault = "app",
+          .say = "The application sent two different access keys.",
+          .remedy = "Send the virtual key in one place only."};
+}
+
+ErrorAnswer too_fast(const access::TooFast& too_fast) {
+  const auto seconds = std::max<std::int64_t>(
+      1, std::chrono::ceil<std::chrono::seconds>(too_fast.retry_after).count());
+  const std::string_view unit = too_fast.which == access::PaceLimit::requests ? "requests a minute"
+                                : too_fast.which == access::PaceLimit::tokens
+                                    ? "tokens a minute"
+                                    : "requests at once";
+  return {.status = 429,
+          .code = "rate_limit_exceeded",
+          .message = fmt::format("this virtual key may make {} {}; try again in {} s",
+                                 too_fast.limit, unit, seconds),
+          .at_fault = "app",
+          .say = "The application is sending requests faster than it is allowed to.",
+          .remedy = "Slow down, or ask the owner of the key for a higher limit of pace.",
+          .retry = Retry::after,
+          .retry_after_s = static_cast<int>(seconds)};
+}
+
+ErrorAnswer bad_request(const exchange::BadRequest& bad) {
+  using Code = exchange::BadRequest::Code;
+  std::string code = "invalid_value";
+  if (bad.code == Code::malformed_json) code = "malformed_json";
+  if (bad.code == Code::repeated_key) code = "repeated_key";
+  if (bad.code == Code::missing_field) code = "missing_required_parameter";
+  return {.status = 400,
+          .code = std::move(code),
+          .message = bad.message,
+          .param = bad.field,
+          .at_fault = "app",
+          .say = "The application sent a request that cannot be read.",
+          .remedy = "Correct the request as the message says."};
+}
+
+ErrorAnswer unknown_path(std::string_view method, std::string_view path) {
+  return {.status = 404,
+          .code = "unknown_path",
+          .message = fmt::format("there is nothing at {} {}; the base URL for OpenAI SDKs ends "
+                                 "in /v1",
+                                 shown(method), shown(path)),
+          .at_fault = "app",
+          .say = "The application called an address that does not exist.",
+          .remedy = "Check the base URL."};
+}
+
+ErrorAnswer wrong_method(std::string_view method, std::string_view path) {
+  return {.status = 405,
+          .code = "method_not_allowed",
+          .message = fmt::format("{} is not possible at {}", shown(method), shown(path)),
+          .at_fault = "app",
+          .say = "The application called an address in the wrong way.",
+          .remedy = "Check the HTTP method."};
+}
+
+ErrorAnswer bad_target(std::string_view why) {
+  return {.status = 400,
+          .code = "malformed_path",
+          .message = std::string(why),
+          .at_fault = "app",
+          .say = "The application called an address that is not well formed.",
+          .remedy = "Check the base URL and the path."};
+}
+
+ErrorAnswer not_routed(const route::RouteFailure& failure, std::string_view model) {
+  ErrorAnswer answer{.status = 404,
+                     .code = "unknown_model",
+                     .param = "model",
+                     .at_fault = "app",
+                     .say = "The application asked for a model that is not available to it."};
+  switch (failure.error) {
+    case route::RouteError::unknown_model:
+      answer.message = fmt::format("there is no model \"{}\" here", shown(model));
+      if (!failure.candidates.empty()) {
+        answer.message += "; did you mean " + joined(failure.candidates) + "?";
+      }
+      answer.remedy = "GET /v1/models lists what this key can use.";
+      break;
+    case route::RouteError::ambiguous_model:
+      answer.code = "ambiguous_model";
+      answer.message = fmt::format("the model \"{}\" exists at several providers: {}; name one",
+                                   shown(model), joined(failure.candidates));
+      answer.remedy = "Write provider/model.";
+      break;
+    case route::RouteError::no_credential:
+      answer.code = "no_credential";
+      answer.at_fault = "account";
+      answer.message = fmt::format(
+          "the owner of this key has no credential for the provider of \"{}\"", shown(model));
+      answer.remedy = "Bring a key: claviger credential add --owner NAME --provider ID --key-stdin";
+      break;
+  }
+  return answer;
+}
+
+ErrorAnswer model_not_allowed(std::string_view model) {
+  return {.status = 403,
+          .code = "model_not_allowed",
+          .message = fmt::format("this virtual key may not use the model \"{}\"", shown(model)),
+          .param = "model",
+          .at_fault = "app",
+          .say = "The application may not use this model.",
+          .remedy = "Use a model that the key allows (GET /v1/models), or make a key with other "
+                    "--models."};
+}
+
+ErrorAnswer cannot_be_priced(std::string_view model) {
+  return {.status = 422,
+          .code = "cannot_be_priced",
+          .message = fmt::format("the price of \"{}\" is not known, so its cost cannot be limited",
+                                 shown(model)),
+          .param = "model",
+          .at_fault = "account",
+          .say = "The price of this model is not known.",
+          .remedy = fmt::format("State it: claviger model price {} --owner NAME --input … --output … "
+                                "(dollars per million tokens; 0 where it is free)",
+                                shown(model))};
+}
+
+ErrorAnswer cannot_be_bounded(std::string_view model, std::string_view field) {
+  return {.status = 422,
+          .code = "cannot_be_bounded",
+          .message = fmt::format("the field \"{}\" can add to the cost of \"{}\" without a bound "
+                                 "that is known beforehand, so the request is refused",
+                                 shown(field), shown(model)),
+          .param = std::string(field),
+          .at_fault = "app",
+          .say = "The request could cost more than can be known beforehand.",
+          .remedy = "Leave the field out."};
+}
+
+ErrorAnswer no_budget() {
+  return {.status = 402,
+          .code = "no_budget",
+          .message = "no budget applies to this request, and nothing is spent without a limit",
+          .at_fault = "budget",
+          .say = "No spending limit has been set, so nothing may be spent.",
+          .remedy = "Set one: claviger budget set --scope each-owner --limit 10.00 --per month"};
+}
+
+ErrorAnswer too_many_budgets(std::size_t count) {
+  return {.status = 402,
+          .code = "too_many_budgets",
+          .message = fmt::format("{} budgets apply to this request; at most {} can be held at once",
+                                 count, budget::BudgetSet::kMost),
+          .at_fault = "budget",
+          .say = "Too many spending limits apply at once.",
+          .remedy = "Remove one of them: claviger budget list"};
+}
+
+ErrorAnswer budget_refused(const budget::Refusal& refusal, std::string_view budget_name,
+                           NanoUsd asked, std::int64_t fits_output_tokens) {
+  switch (refusal.error) {
+    case budget::LedgerError::exhausted: break;
+    case budget::LedgerError::unknown_budget:
+    case budget::LedgerError::too_many_holds:
+    case budget::LedgerError::unavailable:
+      return {.status = 503,
+              .code = refusal.error == budget::LedgerError::too_many_holds ? "too_many_requests"
+                                                                            : "ledger_unavailable",
+              .message = refusal.error == budget::LedgerError::too_many_holds
+                             ? "too many requests hold money at once; try again shortly"
+                             : "money cannot be held at the moment (is the disk full?), so nothing "
+                               "is sent",
+              .at_fault = "gateway",
+              .say = "The gateway cannot keep its books at the moment.",
+              .remedy = "The operator finds the reason with: claviger doctor",
+              .retry = Retry::after,
+              .retry_after_s = 5};
+  }
+  std::string message = fmt::format("{} has {} left", budget_name, to_display(refusal.left));
+  if (refusal.resets_at) message += " until " + when(*refusal.resets_at);
+  message += fmt::format("; this request may cost up to {}. ", to_display(asked));
+  if (fits_output_tokens > 0) {
+    message += fmt::format("Lower max_tokens to {}, raise the limit, or allow clamping.",
+                           fits_output_tokens);
+  } else {
+    message += refusal.resets_at ? "Raise the limit, or wait until it resets." : "Raise the limit.";
+  }
+  return {.status = 402,
+          .code = "budget_exhausted",
+          .message = std::move(message),
+          .at_fault = "budget",
+          .say = "The spending limit that its owner set here is reached.",
+          .remedy = "The owner can raise it: claviger budget list, claviger budget set"};
+}
+
+ErrorAnswer operation_not_offered(std::string_view provider, std::string_view operation) {
+  return {.status = 422,
+          .code = "operation_not_offered",
+          .message = fmt::format("{} does not offer {}", provider, operation),
+          .param = "model",
+          .at_fault = "app",
+          .say = "The model cannot do what the application asks of it.",
+          .remedy = "Choose another model."};
+}
+
+ErrorAnswer credential_gone() {
+  return {.status = 503,
+          .code = "credential_unavailable",
+          .message = "the credential for this model cannot be opened",
+          .at_fault = "gateway",
+          .say = "The gateway cannot open the key that it keeps for this model.",
+          .remedy = "The operator finds the reason with: claviger vault status"};
+}
+
+ErrorAnswer runner_failed(const route::RunnerFailure& failure) {
+  const bool later = failure.error == route::RunnerError::too_slow ||
+                     failure.error == route::RunnerError::backing_off ||
+                     failure.error == route::RunnerError::stopping;
+  const bool is_models = failure.error == route::RunnerError::model_missing ||
+                         failure.error == route::RunnerError::start_failed;
+  return {.status = failure.error == route::RunnerError::too_slow ? 504 : 503,
+          .code = "runner_unavailable",
+          .message = failure.message,
+          .at_fault = is_models ? "account" : "gateway",
+          .say = "The model on this machine could not be started.",
+          .remedy = "The operator finds the reason with: claviger doctor",
+          .retry = later ? Retry::after : Retry::no,
+          .retry_after_s = later ? 10 : 0};
+}
+
+ErrorAnswer not_connected(const net::ConnectFailure& failure, std::string_view provider,
+                          bool is_own_endpoint) {
+  ErrorAnswer answer{.status = failure.timed_out ? 504 : 502,
+                     .code = failure.timed_out ? "provider_connect_timeout" : "provider_unreachable",
+                     .message = failure.message,
+                     .at_fault = is_own_endpoint ? "account" : "network",
+                     .confidence = 0.9,
+                     .say = fmt::format("{} could not be reached.", provider),
+                     .remedy = is_own_endpoint
+                                   ? "Check that the endpoint is running and that its address is right."
+                                   : "Check this machine's network, then the provider's status page.",
+                     .retry = Retry::yes};
+  answer.evidence.push_back(fmt::format("stage: {}", net::to_string(failure.stage)));
+  if (failure.stage == net::ConnectStage::egress) {
+    answer.status = 403;
+    answer.code = "egress_refused";
+    answer.at_fault = "gateway";
+    answer.confidence = 1.0;
+    answer.retry = Retry::no;
+    answer.remedy = "The operator decides which private addresses may be reached.";
+  }
+  return answer;
+}
+
+ErrorAnswer broken_off(net::IoError error, std::string_view provider, std::string_view stage) {
+  const bool slow = error == net::IoError::timed_out;
+  ErrorAnswer answer{
+      .status = slow ? 504 : 502,
+      .code = slow ? "provider_timeout" : "provider_broke_off",
+      .message = slow ? fmt::format("{} did not go on in time while {}", provider, stage)
+                      : fmt::format("the connection with {} broke off while {}", provider, stage),
+      .at_fault = "provider",
+      .confidence = 0.6,
+      .say = fmt::format("{} did not answer to the end.", provider),
+      .remedy = "Try again; if it stays so, look at the provider's status page.",
+      .retry = Retry::yes};
+  answer.evidence.push_back(fmt::format("stage: {}; io: {}", stage, net::to_string(error)));
+  return answer;
+}
+
+ErrorAnswer bad_provider_answer(std::string_view provider, std::string_view why) {
+  return {.status = 502,
+          .code = "bad_provider_answer",
+          .message = fmt::format("{} answered in a way that cannot be used: {}", provider, why),
+          .at_fault = "provider",
+          .confidence = 0.7,
+          .say = fmt::format("{} gave an answer that cannot be read.", provider),
+          .remedy = "Check the base URL of the credential, then the provider's status page.",
+          .retry = Retry::no};
+}
+
+ErrorAnswer draining() {
+  return {.status = 503,
+          .code = "draining",
+          .message = "the server is being stopped; try again in a few seconds",
+          .at_fault = "gateway",
+          .say = "The gateway is restarting.",
+          .remedy = "Try again.",
+          .retry = Retry::after,
+          .retry_after_s = 2};
+}
+
+ErrorAnswer unknown_request() {
+  return {.status = 404,
+          .code = "unknown_request",
+          .message = "this virtual key made no request of that id (it is in the "
+                     "x-claviger-request-id header of each answer)",
+          .at_fault = "app",
+          .say = "The application asked about a request that it did not make.",
+          .remedy = "Check the id."};
+}
+
+ErrorAnswer records_unavailable() {
+  return {.status = 503,
+          .code = "records_unavailable",
+          .message = "the records cannot be read at the moment; try again shortly",
+          .at_fault = "gateway",
+          .say = "The gateway cannot read its records at the moment.",
+          .remedy = "The operator finds the reason with: claviger doctor",
+          .retry = Retry::after,
+          .retry_after_s = 2};
+}
+
+ErrorAnswer provider_said(int status, std::string_view provider, bool has_retry_after,
+                          int retry_after_s) {
+  struct Row {
+    std::string_view at_fault, say, remedy;
+    double confidence;
+    Retry retry;
+  };
+  // Status alone misleads (docs: verdicts), hence the modest confidence.
+  const Row row = [&]() -> Row {
+    switch (status) {
+      case 400: case 404: case 413: case 415: case 422:
+        return {"app", "The provider did not understand the application's request.",
+                "Correct the request as the provider's message says.", 0.6, Retry::no};
+      case 401: case 403:
+        return {"key", "The provider did not accept the key.",
+                "Check the key with: claviger credential test ID", 0.6, Retry::no};
+      case 402:
+        return {"account", "The account at the provider has no money left.",
+                "Add credit at the provider.", 0.7, Retry::no};
+      case 408: case 409: case 425:
+        return {"provider", "The provider did not take the request in time.", "Try again.", 0.5,
+                Retry::yes};
+      case 429:
+        return {"account", "The provider's limit for this account is reached.",
+                "Wait, or ask the provider for a higher limit.", 0.5,
+                has_retry_after ? Retry::after : Retry::yes};
+      default: break;
+    }
+    if (status >= 500) {
+      return {"provider", "The provider has a problem.",
+              "Try again; if it stays so, look at the provider's status page.", 0.7,
+              has_retry_after ? Retry::after : Retry::yes};
+    }
+    return {"app", "The provider refused the request.",
+            "Correct the request as the provider's message says.", 0.4, Retry::no};
+  }();
+  ErrorAnswer answer{.status = status,
+                     .code = fmt::format("provider_status_{}", status),
+                     .message = fmt::format("{} answered with status {}", provider, status),
+                     .at_fault = std::string(row.at_fault),
+                     .confidence = row.confidence,
+                     .say = std::string(row.say),
+                     .remedy = std::string(row.remedy),
+                     .retry = row.retry,
+                     .retry_after_s = row.retry == Retry::after ? retry_after_s : 0};
+  answer.evidence.push_back(fmt::format("status: {}", status));
+  return answer;
+}
+
+void add_error_headers(net::http::HeadWriter& head, const ErrorAnswer& error) {
+  head.header("x-claviger-fault", error.at_fault);
+  head.header("x-should-retry", error.retry == Retry::no ? "false" : "true");
+  if (error.retry == Retry::after && error.retry_after_s > 0) {
+    head.header("retry-after", static_cast<std::uint64_t>(error.retry_after_s));
+  }
+}
+
+}  // namespace claviger::relay

@@ -1,0 +1,60 @@
+#pragma once
+
+/// What the relay says when it cannot go on: every failure of its own, as the error a caller
+/// reads. All in one place, so that codes, statuses and remedies can be read like a table
+/// (and are documented as one, in docs/reference/errors.md).
+
+#include <string>
+#include <string_view>
+
+#include "access/directory.h"
+#include "api/dialect.h"
+#include "base/ids.h"
+#include "budget/budget_book.h"
+#include "net/egress.h"
+#include "net/http/write.h"
+#include "net/socket.h"
+#include "route/runner.h"
+#include "route/table.h"
+
+namespace claviger::relay {
+
+using api::ErrorAnswer;
+
+ErrorAnswer key_refused(access::AccessError error);
+ErrorAnswer two_keys();
+ErrorAnswer too_fast(const access::TooFast& too_fast);
+ErrorAnswer bad_request(const exchange::BadRequest& bad);
+ErrorAnswer unknown_path(std::string_view method, std::string_view path);
+ErrorAnswer wrong_method(std::string_view method, std::string_view path);
+ErrorAnswer bad_target(std::string_view why);
+ErrorAnswer not_routed(const route::RouteFailure& failure, std::string_view model);
+ErrorAnswer model_not_allowed(std::string_view model);
+ErrorAnswer cannot_be_priced(std::string_view model);
+ErrorAnswer cannot_be_bounded(std::string_view model, std::string_view field);
+ErrorAnswer no_budget();
+ErrorAnswer too_many_budgets(std::size_t count);
+/// `asked` is the worst case of the request; `fits_output_tokens` is what max_tokens could be
+/// to fit, 0 where nothing would.
+ErrorAnswer budget_refused(const budget::Refusal& refusal, std::string_view budget_name,
+                           NanoUsd asked, std::int64_t fits_output_tokens);
+ErrorAnswer operation_not_offered(std::string_view provider, std::string_view operation);
+ErrorAnswer credential_gone();
+ErrorAnswer runner_failed(const route::RunnerFailure& failure);
+ErrorAnswer not_connected(const net::ConnectFailure& failure, std::string_view provider,
+                          bool is_own_endpoint);
+ErrorAnswer broken_off(net::IoError error, std::string_view provider, std::string_view stage);
+ErrorAnswer bad_provider_answer(std::string_view provider, std::string_view why);
+ErrorAnswer draining();
+ErrorAnswer unknown_request();
+ErrorAnswer records_unavailable();
+
+/// A provider's own error, judged by its status alone and saying so: the verdict engine
+/// replaces this with evidence.
+ErrorAnswer provider_said(int status, std::string_view provider, bool has_retry_after,
+                          int retry_after_s);
+
+/// What SDKs and scripts read without parsing the body: whose fault, and whether to retry.
+void add_error_headers(net::http::HeadWriter& head, const ErrorAnswer& error);
+
+}  // namespace claviger::relay

@@ -1,0 +1,81 @@
+#pragma once
+
+/// What is known of one request on its way. Filled in step by step by the stages of
+/// relay.cpp; each stage reads what earlier ones wrote.
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "access/directory.h"
+#include "api/dialect.h"
+#include "budget/admission.h"
+#include "exchange/request.h"
+#include "net/server_connection.h"
+#include "provider/adapter.h"
+#include "record/record.h"
+#include "relay/snapshot.h"
+#include "route/table.h"
+
+namespace claviger::relay {
+
+/// One request counted against its key's limits of pace, until this ends.
+class Turn {
+ public:
+  Turn() = default;
+  Turn(std::shared_ptr<access::Pace> pace, access::PaceLimits limits, const Clock& clock)
+      : pace_(std::move(pace)), limits_(limits), clock_(&clock) {}
+  Turn(Turn&& other) noexcept = default;
+  Turn& operator=(Turn&& other) noexcept {
+    std::swap(pace_, other.pace_);
+    std::swap(limits_, other.limits_);
+    std::swap(clock_, other.clock_);
+    std::swap(tokens_, other.tokens_);
+    return *this;
+  }
+  ~Turn() {
+    if (pace_) pace_->leave(limits_, tokens_, clock_->now());
+  }
+  void count_tokens(std::int64_t tokens) { tokens_ = tokens; }
+
+ private:
+  std::shared_ptr<access::Pace> pace_;
+  access::PaceLimits limits_;
+  const Clock* clock_ = nullptr;
+  std::int64_t tokens_ = 0;
+};
+
+struct Job {
+  net::ServerConnection& caller;
+  std::shared_ptr<const Snapshot> world;
+  const api::Dialect& dialect;
+  exchange::Operation operation;
+
+  const access::VirtualKey* key = nullptr;  ///< In `world`.
+  Turn turn;
+  exchange::Request request;                ///< Its views end with the caller's buffer.
+  route::Target target;
+  const provider::Profile* profile = nullptr;
+  const provider::Adapter* adapter = nullptr;
+
+  budget::BudgetSet budgets;
+  budget::Bound bound;
+  budget::Grant grant;
+  std::optional<std::int64_t> output_tokens_written;  ///< The bound that we wrote in.
+  bool was_clamped = false;
+
+  bool is_settled = false;
+  NanoUsd left;                             ///< Of the tightest budget, after settling.
+
+  bool reached_provider = false;  ///< Bytes of the request may have arrived there.
+  bool provider_refused = false;  ///< It said no in its own words: nothing is billed.
+  provider::UsageState usage_state = provider::UsageState::absent;
+  std::string passed_back;  ///< Header lines of the provider that callers may see.
+  record::Record record;
+};
+
+/// What Claviger itself took of the time before the request was with the provider: everything
+/// but waiting for a connection. -1 where it was never sent. In microseconds.
+std::int64_t overhead_of(const record::Times& times);
+
+}  // namespace claviger::relay

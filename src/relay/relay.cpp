@@ -1,0 +1,187 @@
+/// The way of a request, as a table of contents: one call and one sentence each. What a stage
+/// does in detail stands in admit.cpp (who, what, where, how much), deliver.cpp (the answer)
+/// and failure.cpp (what is said when it cannot go on).
+
+#include "relay/relay.h"
+
+#include <utility>
+
+#include "relay/address.h"
+#include "relay/failure.h"
+#include "relay/settlement.h"
+
+namespace claviger::relay {
+namespace {
+
+struct Surface {
+  std::string_view path;
+  exchange::Operation operation;
+};
+constexpr Surface kCalls[] = {
+    {"/v1/chat/completions", exchange::Operation::chat},
+    {"/v1/embeddings", exchange::Operation::embeddings},
+};
+constexpr std::string_view kModels = "/v1/models";
+constexpr std::string_view kRequests = "/v1/requests/";
+
+}  // namespace
+
+Relay::Relay(Parts parts, const Limits& limits) : parts_(parts), limits_(limits) {}
+Relay::~Relay() = default;
+
+bool Relay::serves(std::string_view path) { return path.starts_with("/v1/"); }
+
+Task<void> Relay::serve(net::ServerConnection& caller, const net::http::Target& target) {
+  const api::Dialect& dialect = parts_.openai;
+  const std::string_view method = caller.head().method;
+  if (is_draining_) {
+    caller.close_after_answer();
+    co_return co_await answer_error(caller, dialect, draining(), nullptr);
+  }
+  for (const Surface& call : kCalls) {
+    if (target.path != call.path) continue;
+    if (method != "POST") {
+      co_return co_await answer_error(caller, dialect, wrong_method(method, target.path), nullptr);
+    }
+    co_return co_await serve_call(caller, target, dialect, call.operation);
+  }
+  const bool is_models = target.path == kModels || target.path.starts_with("/v1/models/");
+  const bool is_past = target.path.starts_with(kRequests) && parts_.history != nullptr;
+  if (!is_models && !is_past) {
+    co_return co_await answer_error(caller, dialect, unknown_path(method, target.path), nullptr);
+  }
+  if (method != "GET") {
+    co_return co_await answer_error(caller, dialect, wrong_method(method, target.path), nullptr);
+  }
+  if (is_models) co_return co_await serve_models(caller, target, dialect);
+  co_return co_await serve_past_request(caller, target, dialect);
+}
+
+Task<void> Relay::serve_call(net::ServerConnection& caller, const net::http::Target& target,
+                             const api::Dialect& dialect, exchange::Operation operation) {
+  // Who is calling? Nothing is read of a body before that is known.
+  const auto key = recognise(caller, target);
+  if (!key) co_return co_await answer_error(caller, dialect, key.error(), nullptr);
+
+  Job job{.caller = caller, .world = world_, .dialect = dialect, .operation = operation, .key = *key};
+  begin_record(job);
+
+  // How fast may they go, what do they want, where does it go, and what can it cost?
+  std::expected<void, ErrorAnswer> done = take_turn(job);
+  if (done) done = co_await read_body(job);
+  if (done) done = understand(job);
+  if (done) done = find_target(job);
+  if (done) done = bound_cost(job);
+
+  // Is that much money left, on every budget concerned?
+  if (done) done = co_await hold(job);
+  if (done) {
+    // Beyond this point money is held: every way out passes settle().
+    done = co_await call_provider(job);
+    co_await settle(job);
+  }
+  if (!done) co_await answer_error(caller, dialect, std::move(done.error()), &job);
+  finish_record(job);
+}
+
+Task<std::expected<void, ErrorAnswer>> Relay::hold(Job& job) {
+  const auto grant = co_await parts_.ledger.reserve({.attempt = {.request = job.record.id},
+                                                     .budgets = job.budgets,
+                                                     .cost_max = job.bound.cost_max,
+                                                     .cost_least = job.bound.cost_least});
+  if (!grant) co_return std::unexpected(refusal_of(job, grant.error()));
+  job.grant = *grant;
+  job.record.held = grant->amount;
+  job.record.attempts = 1;
+  if (grant->amount < job.bound.cost_max) clamp_output(job);
+  job.record.times.admitted_us = since_start(job);
+  co_return std::expected<void, ErrorAnswer>{};
+}
+
+Task<std::expected<void, ErrorAnswer>> Relay::call_provider(Job& job) {
+  // The key, or the runner's token, that opens the way.
+  if (!job.target.local_model.is_none()) {
+    if (parts_.runner == nullptr) {
+      co_return std::unexpected(runner_failed({.error = route::RunnerError::no_runner,
+                                               .message = "this server runs no model files"}));
+    }
+    const auto lease = co_await parts_.runner->acquire(
+        job.target.local_model, parts_.reactor.after(limits_.runner_start_time_max));
+    if (!lease) co_return std::unexpected(runner_failed(lease.error()));
+    const Address address = Address::of_runner(lease->socket_path());
+    co_return co_await send_and_deliver(job, address, &lease->token());
+  }
+  const auto* const credential = job.world->credentials->find(job.target.credential);
+  if (credential == nullptr || credential->about.disabled) {
+    co_return std::unexpected(credential_gone());
+  }
+  const std::string& base_url =
+      job.target.base_url.empty() ? job.profile->base_url : job.target.base_url;
+  const Address* const address = address_of(base_url);
+  if (address == nullptr) co_return std::unexpected(credential_gone());
+  co_return co_await send_and_deliver(job, *address, &credential->key);
+}
+
+Task<std::expected<void, ErrorAnswer>> Relay::send_and_deliver(Job& job, const Address& address,
+                                                               const Secret* key) {
+  auto connection = co_await parts_.pool.acquire(address.endpoint, address.pool_key,
+                                                 parts_.reactor.after(limits_.connect_time_max));
+  if (!connection) {
+    const bool is_own = !job.target.base_url.empty();
+    co_return std::unexpected(not_connected(connection.error(), job.target.provider, is_own));
+  }
+  job.record.times.connected_us = since_start(job);
+  net::ProviderExchange provider(std::move(connection->stream));
+
+  // From here to its end, whoever goes away takes the other side with them.
+  const HangupGuard guard(job.caller.socket(), provider.stream().socket());
+  job.reached_provider = true;
+  const auto sent = co_await send_request(job, address, *key, provider);
+  if (!sent) co_return std::unexpected(broken(job, {.io = sent.error()}, "the request was sent"));
+  job.record.times.sent_us = since_start(job);
+  job.caller.release_request();
+
+  const auto head = co_await provider.read_head(
+      "POST", parts_.reactor.after(limits_.first_byte_time_max));
+  if (!head) co_return std::unexpected(broken(job, head.error(), "its answer was awaited"));
+  job.record.times.first_byte_us = since_start(job);
+  job.record.provider_status = provider.head().status;
+
+  const auto delivered = co_await deliver(job, provider);
+  if (provider.is_reusable()) parts_.pool.release(address.pool_key, provider.take_stream());
+  co_return delivered;
+}
+
+Task<void> Relay::settle(Job& job) {
+  if (std::exchange(job.is_settled, true)) co_return;
+  const auto [cost, certainty] = true_cost(job);
+  const auto receipt = co_await parts_.ledger.settle(job.grant.hold, cost, certainty);
+  job.record.cost = cost;
+  job.record.cost_state = cost_state_of(certainty);
+  job.left = receipt ? receipt->left : job.grant.left;
+  job.turn.count_tokens(job.record.usage.total_tokens());
+}
+
+Task<void> Relay::answer_error(net::ServerConnection& caller, const api::Dialect& dialect,
+                               ErrorAnswer error, Job* job) {
+  if (job != nullptr) {
+    error.request = job->record.id;
+    job->record.error_code = error.code;
+    job->record.at_fault = error.at_fault;
+    if (job->record.caller_left) co_return;
+    if (job->record.status != 0) {  // Bytes have reached the caller: say it in the stream.
+      co_await end_stream_with(*job, error);
+      co_return;
+    }
+    job->record.status = error.status;
+  }
+  net::http::HeadWriter head = caller.answer(error.status);
+  add_error_headers(head, error);
+  if (job != nullptr) add_job_headers(head, *job);
+  const std::string body = dialect.error_body(error);
+  const auto sent = co_await caller.send(head, "application/json", body);
+  if (!sent) caller.close_after_answer();
+  if (job != nullptr) job->record.answer_bytes = static_cast<std::int64_t>(body.size());
+}
+
+}  // namespace claviger::relay

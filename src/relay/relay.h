@@ -1,0 +1,138 @@
+#pragma once
+
+/// A request's way from its first byte to its settled cost. Read relay.cpp first: it is the
+/// table of contents of everything else.
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "api/dialect.h"
+#include "base/task.h"
+#include "budget/ledger.h"
+#include "net/http/target.h"
+#include "net/provider_exchange.h"
+#include "net/provider_pool.h"
+#include "net/server_connection.h"
+#include "record/metrics.h"
+#include "record/record.h"
+#include "relay/job.h"
+#include "relay/snapshot.h"
+#include "route/runner.h"
+
+namespace claviger::relay {
+
+/// Every bound on what a provider may take of us. All can be set in claviger.toml.
+struct Limits {
+  Duration connect_time_max = std::chrono::seconds(10);
+  Duration runner_start_time_max = std::chrono::seconds(120);
+  Duration send_time_max = std::chrono::seconds(60);
+  /// Request sent to the answer's first byte. The official SDKs wait ten minutes.
+  Duration first_byte_time_max = std::chrono::seconds(600);
+  Duration idle_time_max = std::chrono::seconds(120);  ///< Between two pieces of an answer.
+  std::size_t answer_bytes_max = std::size_t{64} << 20;
+  std::size_t event_bytes_max = std::size_t{4} << 20;
+  std::size_t error_bytes_max = std::size_t{1} << 20;
+};
+
+struct Address;
+struct StreamState;
+
+/// Looks up finished requests for the callers that made them. Implemented over the record
+/// store; suspends, never blocks.
+class History {
+ public:
+  virtual ~History() = default;
+  virtual Task<std::expected<record::Record, record::RecordError>> find(RequestId id) = 0;
+};
+
+/// One per reactor; serves the requests of that thread's connections. What it refers to is
+/// owned by main() and outlives it.
+class Relay {
+ public:
+  struct Parts {
+    net::Reactor& reactor;
+    net::ProviderPool& pool;
+    budget::Ledger& ledger;
+    record::Recorder& recorder;
+    record::Metrics& metrics;
+    const api::Dialect& openai;
+    route::Runner* runner;  ///< Null: this build or machine runs no models.
+    History* history;       ///< Null: GET /v1/requests/{id} is not served.
+  };
+  Relay(Parts parts, const Limits& limits);
+  ~Relay();
+
+  /// On the reactor's thread.
+  void set_world(std::shared_ptr<const Snapshot> world) { world_ = std::move(world); }
+  void set_draining() { is_draining_ = true; }
+
+  /// Whether `path` belongs to a surface that callers use (`/v1/…`).
+  static bool serves(std::string_view path);
+
+  /// Answers the request whose head `caller` has read. `target` is that head's.
+  Task<void> serve(net::ServerConnection& caller, const net::http::Target& target);
+
+ private:
+  using Done = std::expected<void, api::ErrorAnswer>;
+
+  Task<void> serve_call(net::ServerConnection& caller, const net::http::Target& target,
+                        const api::Dialect& dialect, exchange::Operation operation);
+  Task<void> serve_models(net::ServerConnection& caller, const net::http::Target& target,
+                          const api::Dialect& dialect);
+  Task<void> serve_past_request(net::ServerConnection& caller, const net::http::Target& target,
+                                const api::Dialect& dialect);
+
+  // Letting in (admit.cpp).
+  std::expected<const access::VirtualKey*, api::ErrorAnswer> recognise(
+      const net::ServerConnection& caller, const net::http::Target& target);
+  Done take_turn(Job& job);
+  Task<Done> read_body(Job& job);
+  Done understand(Job& job);
+  Done find_target(Job& job);
+  Done bound_cost(Job& job);
+  api::ErrorAnswer refusal_of(const Job& job, const budget::Refusal& refusal) const;
+  void clamp_output(Job& job);
+
+  // Money, provider, answer.
+  Task<Done> hold(Job& job);
+  Task<Done> call_provider(Job& job);
+  Task<Done> send_and_deliver(Job& job, const Address& address, const Secret* key);
+  Task<net::IoResult<void>> send_request(Job& job, const Address& address, const Secret& key,
+                                         net::ProviderExchange& provider);
+  /// Settles once; later calls do nothing.
+  Task<void> settle(Job& job);
+
+  // Delivering (deliver.cpp).
+  Task<Done> deliver(Job& job, net::ProviderExchange& provider);
+  Task<Done> deliver_whole(Job& job, net::ProviderExchange& provider);
+  Task<Done> deliver_stream(Job& job, net::ProviderExchange& provider);
+  Task<Done> deliver_error(Job& job, net::ProviderExchange& provider);
+  Task<Done> read_whole(Job& job, net::ProviderExchange& provider, net::Buffer& body,
+                        std::size_t bytes_max);
+  Task<Done> forward_events(Job& job, net::Buffer& pending, StreamState& stream);
+  Task<Done> send_piece(Job& job, std::string_view bytes);
+  Task<void> end_stream_with(Job& job, const api::ErrorAnswer& error);
+  Task<void> answer_error(net::ServerConnection& caller, const api::Dialect& dialect,
+                          api::ErrorAnswer error, Job* job);
+  void add_job_headers(net::http::HeadWriter& head, const Job& job) const;
+  api::ErrorAnswer broken(Job& job, const net::AnswerFailure& failure,
+                          std::string_view stage) const;
+
+  // The record (relay.cpp).
+  void begin_record(Job& job);
+  void finish_record(Job& job);
+  std::int64_t since_start(const Job& job) const;
+  const Address* address_of(const std::string& base_url);
+
+  Parts parts_;
+  const Limits& limits_;
+  std::shared_ptr<const Snapshot> world_;
+  std::unordered_map<std::string, std::unique_ptr<Address>> addresses_;
+  bool is_draining_ = false;
+};
+
+}  // namespace claviger::relay

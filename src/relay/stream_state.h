@@ -1,0 +1,31 @@
+#pragma once
+
+/// What is remembered between two pieces of a streamed answer.
+
+#include <cstddef>
+
+#include "record/metrics.h"
+
+namespace claviger::relay {
+
+struct StreamState {
+  std::size_t searched = 0;  ///< Of the event that is not whole yet.
+  bool has_ended = false;    ///< The provider's terminal marker was seen.
+  bool has_failed = false;   ///< An error came where an event was due.
+};
+
+/// One open stream, as the gauge shows it.
+class OpenStream {
+ public:
+  explicit OpenStream(record::Metrics& metrics) : metrics_(metrics) {
+    metrics_.change_open_streams(1);
+  }
+  OpenStream(const OpenStream&) = delete;
+  OpenStream& operator=(const OpenStream&) = delete;
+  ~OpenStream() { metrics_.change_open_streams(-1); }
+
+ private:
+  record::Metrics& metrics_;
+};
+
+}  // namespace claviger::relay
