@@ -32,6 +32,7 @@ enum class LedgerError {
   unknown_budget,  ///< Never existed, or was removed.
   too_many_holds,  ///< The bound on holds in flight is reached.
   unavailable,     ///< The journal or the store cannot take it. Refuse: we fail closed.
+  unknown_hold,    ///< Only settle(): nobody remembers it. See settle_forgotten().
 };
 
 /// Why no hold was granted, with what a person needs to act on it.
@@ -69,8 +70,9 @@ struct Reservation {
   BudgetSet budgets;   ///< All must have room, or none is touched.
   NanoUsd cost_max;    ///< Worst case; >= 0 (an own model may be free).
   NanoUsd cost_least;  ///< The smallest hold that still makes sense; <= cost_max. A budget
-                       ///< whose policy is `clamp` grants between the two; `refuse` needs
-                       ///< cost_max.
+                       ///< whose policy is `clamp` grants between the two: at most a fair
+                       ///< share of what is left, so that one caller's worst case does not
+                       ///< lock the others out. `refuse` needs room for cost_max.
 };
 
 /// A hold is a value, not a guard object: a destructor cannot suspend, and a crash has to be
@@ -99,8 +101,27 @@ struct Receipt {
   NanoUsd left;  ///< What the tightest budget has left now, never below 0.
 };
 
+enum class HoldState : std::uint8_t {
+  open,         ///< A request in flight, or one that a crash has not yet been seen to end.
+  unconfirmed,  ///< Its process ended before it was settled. Counts until a bill says otherwise.
+  settled,
+};
+
+/// One attempt, as the ledger remembers it.
+struct AttemptMoney {
+  AttemptId attempt;
+  HoldState state = HoldState::open;
+  NanoUsd held;
+  std::optional<NanoUsd> cost;         ///< Present exactly where state is `settled`.
+  std::optional<Certainty> certainty;  ///< Likewise.
+};
+
+/// Budgets of Period::request are a ceiling on each single hold: nothing accumulates on them.
 enum class Period : std::uint8_t { request, day, week, month, total };
 enum class WhenExhausted : std::uint8_t { refuse, clamp };
+
+/// The journal writes ids in 40 bits. Row ids count up from 1, so nobody gets there.
+inline constexpr BudgetId kBudgetIdMax{(std::int64_t{1} << 40) - 1};
 
 /// A budget as the ledger needs it: what it is on is the business of `BudgetBook`.
 struct BudgetTerms {
@@ -108,6 +129,7 @@ struct BudgetTerms {
   NanoUsd limit;
   Period period = Period::month;
   WhenExhausted when_exhausted = WhenExhausted::clamp;
+  friend bool operator==(const BudgetTerms&, const BudgetTerms&) = default;
 };
 
 /// How a budget stands now. spent + held + unconfirmed + left = limit, unless overrun.
@@ -133,11 +155,24 @@ class Ledger {
   virtual Task<Result<Grant>> reserve(Reservation reservation) = 0;
 
   /// Replaces the hold by `cost` (>= 0), even when `cost` exceeds it: what was really billed
-  /// always wins. Absolute: repeating replaces, never adds. A hold that nobody remembers is
-  /// recorded as spend on `budgets`. Errors: unavailable, unknown_budget.
+  /// always wins. Absolute: repeating replaces, never adds, however long ago the hold was
+  /// settled. The cost belongs to the period of the hold. Errors: unavailable, unknown_hold.
   virtual Task<Result<Receipt>> settle(HoldId hold, NanoUsd cost, Certainty certainty) = 0;
 
-  /// Adds a budget, or changes its terms at once for new holds. Running requests finish.
+  /// As settle(); but a hold that nobody remembers, such as one that a power cut took from the
+  /// journal before it was on disk, is recorded as spend on `budgets` in their present
+  /// periods. Errors: unavailable, unknown_budget.
+  virtual Task<Result<Receipt>> settle_forgotten(HoldId hold, BudgetSet budgets, NanoUsd cost,
+                                                 Certainty certainty) = 0;
+
+  /// What the ledger knows of a request's attempts, by number: for `reconcile`, which must name
+  /// the attempt that a bill is for. Empty where it knows none. Errors: unavailable.
+  virtual Task<Result<std::vector<AttemptMoney>>> attempts(RequestId request) = 0;
+
+  /// Adds a budget, or changes its terms at once for new holds. Running requests finish. The
+  /// limit is >= 0. What was spent in the running period stays spent; where the kind of period
+  /// changes to a shorter one, counting starts afresh with it. Errors: unknown_budget, where
+  /// the id is none or above kBudgetIdMax.
   virtual Task<Result<void>> set_terms(BudgetTerms terms) = 0;
   /// Errors: unknown_budget.
   virtual Task<Result<void>> remove(BudgetId budget) = 0;

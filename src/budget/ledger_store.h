@@ -60,12 +60,6 @@ class HeldOnSet {
   std::size_t size_ = 0;
 };
 
-enum class HoldState : std::uint8_t {
-  open,         ///< A request in flight, or one that a crash has not yet been seen to end.
-  unconfirmed,  ///< Its process ended before it was settled. Counts until a bill says otherwise.
-  settled,
-};
-
 /// One attempt that held money. Budgets of Period::request are not listed: nothing
 /// accumulates on them.
 struct StoredHold {
