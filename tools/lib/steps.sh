@@ -2,11 +2,14 @@
 # Shows what a script does, step by step, for a person who waits: the name of each step, what
 # it is at, and the seconds that it took. Sourced by the scripts in tools/.
 #
-#   step "Building the server" cmake --build --preset release
+#   step "Building the server" "the server does not build; see above" cmake --build --preset release
 #
-# A step's output goes to $steps_log, and its last lines are shown where it fails. All of it is
-# on standard error, so that a script's standard output is its result. On a terminal a line is
-# redrawn; elsewhere (CI) a line is printed at the start, at the end and every 30 seconds.
+# A step that fails ends the script: status 1, its last lines, and the words that say what to do.
+# So a step stands alone, never before `||` or after `if`: there bash would ignore `set -e` in it.
+#
+# A step's output goes to $steps_log. What people see is on standard error, so that a script's
+# standard output is its result. On a terminal a line is redrawn; elsewhere (CI) a line is
+# printed at the start, at the end and every 30 seconds.
 #
 # A step runs in a process group of its own: an interrupt ends it and all that it started.
 
@@ -46,12 +49,12 @@ steps_progress() {
 		grep -oE '^\[[0-9]+/[0-9]+\]|[0-9]+%' | tail -n 1 || true
 }
 
-# step NAME COMMAND…: runs it, shows it, returns its status after showing why it failed.
+# step NAME ADVICE COMMAND…: runs it and shows it; where it fails, says why and what to do.
 step() {
-	local name="$1" began=$SECONDS status=0 beat=0 turn=0 line
+	local name="$1" advice="$2" began=$SECONDS status=0 beat=0 turn=0 line
 	# shellcheck disable=SC1003  # a backslash, not an escape
 	local -r spinner='|/-\'
-	shift
+	shift 2
 	printf '== %s\n' "$name" >>"$steps_log"
 	[[ -t 2 ]] || say "   $name …"
 	trap steps_interrupted INT TERM HUP
@@ -79,8 +82,8 @@ step() {
 		say "failed: $name (status $status after $((SECONDS - began)) s). Its last lines:"
 		tail -n "$steps_tail_lines" "$steps_log" | sed 's/^/    /' >&2
 		[[ "$steps_log" == /dev/null ]] || say "    all of it: $steps_log"
+		die "$advice"
 	fi
-	return "$status"
 }
 
 # Where things that may be fetched or built again are kept, outside the repository.
