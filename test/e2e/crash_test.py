@@ -9,6 +9,7 @@ Run: test/e2e/crash_test.py
 
 from __future__ import annotations
 
+import http.client
 import os
 import resource
 import signal
@@ -34,15 +35,16 @@ class Story:
         self.budget = home.set_budget("owner:alice", "0.001", "total", "refuse")
         self.key = home.create_key("alice", "notes")
 
-    def begin_endless_stream(self) -> tuple[object, str]:
-        """A stream that goes on until somebody ends it; some of it has been read."""
+    def begin_endless_stream(self) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+        """A stream that goes on until somebody ends it; some of it has been read. Both must be
+        kept: the response may own the socket."""
         self.fake.behave(chunks=100_000, delay_ms_between_events=10)
         connection, answer = self.server.open_stream(self.key, MODEL, max_tokens=STREAM_TOKENS_MAX)
         if answer.status != 200:
             raise AssertionError(f"no stream: {answer.status} {answer.read()[:300]!r}")
         answer.readline()
         self.fake.behave()
-        return connection, answer.headers["x-claviger-request-id"]
+        return connection, answer
 
     def kill_in_mid_stream(self) -> str:
         """Returns the request that was in flight."""
@@ -51,7 +53,7 @@ class Story:
         checks.equal("five requests are answered", [status for status, _, _ in settled], [200] * 5)
         spent = sum(nanos(answer["usage"]["cost"]) for _, _, answer in settled)
         last_id = settled[-1][1]["x-claviger-request-id"]
-        connection, request_id = self.begin_endless_stream()
+        connection, stream = self.begin_endless_stream()
         before = wait_until("the stream's hold shows", lambda: self._balance_with("held"))
         checks.equal("before the crash, spent is the sum of the answers", before["spent"], spent)
 
@@ -70,7 +72,7 @@ class Story:
         )
         record = home.run("request", last_id, "--json")
         checks.check("the last answered request is on record", record.status == 0, record.err)
-        return request_id
+        return stream.headers["x-claviger-request-id"]
 
     def _balance_with(self, name: str) -> dict[str, int] | None:
         balance = self.home.balance(self.budget)

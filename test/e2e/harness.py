@@ -41,6 +41,7 @@ BUILD = ROOT / "build"
 READY_SECONDS_MAX = 20.0  # A start takes well below a second; this is for a machine under load.
 STOP_SECONDS_MAX = 20.0  # Graceful drain, then we say that it hangs.
 COMMAND_SECONDS_MAX = 60.0
+REFUSED_SERVE_SECONDS_MAX = 10.0  # A `serve` that must not start says so within this.
 POLL_SECONDS = 0.02
 NANOS_PER_USD = 1_000_000_000
 
@@ -224,11 +225,11 @@ def read_json(text: str | bytes) -> Any:
 class Answer:
     """What one command said."""
 
-    def __init__(self, arguments: list[str], finished: subprocess.CompletedProcess[str]) -> None:
+    def __init__(self, arguments: list[str], status: int, out: str, err: str) -> None:
         self.arguments = arguments
-        self.status = finished.returncode
-        self.out = finished.stdout
-        self.err = finished.stderr
+        self.status = status
+        self.out = out
+        self.err = err
 
     def json(self) -> Any:
         try:
@@ -273,19 +274,26 @@ class Home:
         return kept | {"HOME": str(self.folder), "LANG": "C.UTF-8", "CLAVIGER_HOME": str(self.path)} | extra
 
     def run(self, *arguments: str, stdin: str = "", cwd: pathlib.Path | None = None, **extra: str) -> Answer:
-        """One command; its exit status is the caller's to judge."""
-        finished = subprocess.run(
+        """One command; its exit status is the caller's to judge. One that goes on for too long
+        is ended and has the status -9."""
+        command = subprocess.Popen(
             [str(binary()), *arguments],
-            input=stdin,
-            capture_output=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
             errors="replace",
             env=self.environment(**extra),
             cwd=cwd or self.folder,
-            timeout=COMMAND_SECONDS_MAX,
-            check=False,
         )
-        answer = Answer(list(arguments), finished)
+        try:
+            out, err = command.communicate(
+                stdin, REFUSED_SERVE_SECONDS_MAX if arguments[:1] == ("serve",) else COMMAND_SECONDS_MAX
+            )
+        except subprocess.TimeoutExpired:
+            command.kill()
+            out, err = command.communicate()
+        answer = Answer(list(arguments), command.returncode, out, err)
         self.answers.append(answer)
         return answer
 

@@ -61,16 +61,20 @@ CASES: list[tuple[str, bytes, set[int]]] = [
     ("no version", b"GET /v1/models\r\n\r\n", {400}),
     ("no HTTP at all", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 200 + b"\r\n\r\n", {400}),
     ("two spaces in the request line", b"GET  /v1/models HTTP/1.1\r\nHost: x\r\n\r\n", {400}),
+    ("a huge head", get(b"/v1/models", b"X: " + b"a" * HEAD_BYTES_HUGE), {400, 431}),
+    ("a huge target", get(b"/v1/models/" + b"a" * HEAD_BYTES_HUGE), {400, 414, 431}),
+    ("a thousand headers", get(b"/v1/models", *(b"X-%d: a" % number for number in range(1000))), {400, 431}),
+    ("CONNECT", b"CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n", {400, 404, 405, 501}),
+]
+
+# The bytes are proper HTTP, so the connection may live on: they ask to close it.
+TARGETS: list[tuple[str, bytes, set[int]]] = [
     ("dots in the path", get(b"/v1/../v1/models"), {400}),
     ("encoded dots in the path", get(b"/v1/%2e%2e/v1/models"), {400}),
     ("double slashes in the path", get(b"//v1/models"), {400}),
     ("a backslash in the path", get(b"/v1\\models"), {400}),
     ("an encoded NUL in the path", get(b"/v1/models/%00"), {400}),
     ("a broken escape in the path", get(b"/v1/models/%zz"), {400}),
-    ("a huge head", get(b"/v1/models", b"X: " + b"a" * HEAD_BYTES_HUGE), {400, 431}),
-    ("a huge target", get(b"/v1/models/" + b"a" * HEAD_BYTES_HUGE), {400, 414, 431}),
-    ("a thousand headers", get(b"/v1/models", *(b"X-%d: a" % number for number in range(1000))), {400, 431}),
-    ("CONNECT", b"CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n", {400, 404, 405}),
     ("another host as target", b"GET http://example.com/v1/models HTTP/1.1\r\nHost: x\r\n\r\n", {400, 401, 404, 421}),
     ("TRACE", b"TRACE /v1/models HTTP/1.1\r\nHost: x\r\n\r\n", {400, 401, 404, 405}),
 ]
@@ -103,9 +107,10 @@ class Caller:
             received += piece
 
 
-def refuses(checks: Checks, server: Server, name: str, data: bytes, right: set[int]) -> None:
+def refuses(checks: Checks, server: Server, key: str, name: str, data: bytes, right: set[int]) -> None:
+    """With a good key, so that it is refused for what it is and not for who sends it."""
     caller = Caller(server)
-    caller.send(data)
+    caller.send(data.replace(b"Host: x\r\n", b"Host: x\r\nAuthorization: Bearer " + key.encode() + b"\r\n", 1))
     received, closed = caller.receive_all()
     caller.socket.close()
     status = int(received[9:12]) if received.startswith(b"HTTP/1.") and received[9:12].isdigit() else 0
@@ -193,7 +198,11 @@ def main() -> int:
             before = fake.bill()["requests"]
             for name, data, right in CASES:
                 with checks.story(name):
-                    refuses(checks, server, name, data, right)
+                    refuses(checks, server, key, name, data, right)
+            for name, data, right in TARGETS:
+                with checks.story(name):
+                    closing = data.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1)
+                    refuses(checks, server, key, name, closing, right)
             with checks.story("bodies"):
                 bad_bodies(checks, server, key)
             checks.equal("none of this reached the provider", fake.bill()["requests"], before)
