@@ -126,6 +126,7 @@ TEST(Chunked, TrailersCannotChangeTheFraming) {
         << bad;
   }
   EXPECT_EQ(read("0\r\nX: y\r\n z\r\n\r\n"), refused(ChunkedError::bad_trailer));
+  EXPECT_EQ(read("0\r\nX: y\r\nHost: a\r\n\r\n"), refused(ChunkedError::bad_trailer));
   EXPECT_TRUE(read("0\r\nContent-Lengths: 5\r\nHos: t\r\nTransfer-Encoding-X: y\r\n\r\n")->done);
 }
 
