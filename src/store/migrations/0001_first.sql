@@ -145,9 +145,10 @@ CREATE UNIQUE INDEX budgets_in_force ON budgets (scope, subject_id, pattern, per
   WHERE removed_at IS NULL;
 CREATE INDEX budgets_by_rule ON budgets (rule_id) WHERE rule_id IS NOT NULL;
 
--- What the journal has been folded into: spent per budget and period.
+-- What the journal has been folded into: spent per budget and period. No reference to
+-- budgets: what the journal says was spent is kept, whatever became of the budget.
 CREATE TABLE budget_periods (
-  budget_id INTEGER NOT NULL REFERENCES budgets (id),
+  budget_id INTEGER NOT NULL,
   period_start INTEGER NOT NULL,
   spent_nanos INTEGER NOT NULL,
   PRIMARY KEY (budget_id, period_start)
@@ -164,7 +165,9 @@ CREATE TABLE holds (
   state TEXT NOT NULL CHECK (state IN ('open', 'unconfirmed', 'settled')),
   cost_nanos INTEGER,
   certainty TEXT CHECK (certainty IN ('billed', 'estimated', 'reconciled', 'quarantined')),
-  PRIMARY KEY (request_id, attempt)
+  PRIMARY KEY (request_id, attempt),
+  CHECK ((state = 'settled') = (cost_nanos IS NOT NULL)),
+  CHECK ((state = 'settled') = (certainty IS NOT NULL))
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX holds_not_settled ON holds (state) WHERE state <> 'settled';
 
@@ -175,8 +178,10 @@ CREATE TABLE hold_corrections (
   at INTEGER NOT NULL,
   cost_before_nanos INTEGER,
   cost_after_nanos INTEGER NOT NULL,
-  certainty TEXT NOT NULL
+  certainty TEXT NOT NULL CHECK (certainty IN
+    ('billed', 'estimated', 'reconciled', 'quarantined'))
 ) STRICT;
+CREATE INDEX hold_corrections_by_attempt ON hold_corrections (request_id, attempt);
 
 -- Up to where the journal has been folded in; one row.
 CREATE TABLE journal_checkpoint (

@@ -1,0 +1,197 @@
+#include "store/sqlite/migrations.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "data/golden_0001.h"
+#include "store/sqlite/access_store.h"
+#include "store/sqlite/budget_store.h"
+#include "store/sqlite/ledger_store.h"
+#include "store/sqlite/record_store.h"
+#include "store/sqlite/sql.h"
+#include "store/sqlite/vault_store.h"
+#include "store/testing/scratch_folder.h"
+
+namespace claviger::store {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class MigrationsTest : public testing::Test {
+ protected:
+  Database open() { return Database::open(file_, Database::Mode::create).value(); }
+  static std::int64_t number(Database& database, std::string_view sql) {
+    return select_one<std::int64_t>(database, sql, read_integer).value().value();
+  }
+  ScratchFolder folder_;
+  std::filesystem::path file_ = folder_.path() / "claviger.db";
+};
+
+constexpr Migration kFirst{1, "0001_one",
+                           "CREATE TABLE one (a INTEGER); CREATE TABLE two (b TEXT)"};
+constexpr Migration kSecond{2, "0002_two",
+                            "INSERT INTO one VALUES (1); ALTER TABLE two ADD COLUMN c INTEGER"};
+
+TEST_F(MigrationsTest, NumbersAreInOrderFromOne) {
+  int expected = 1;
+  for (const Migration& step : migrations()) {
+    EXPECT_EQ(step.version, expected++);
+    EXPECT_FALSE(step.sql.empty());
+  }
+  EXPECT_EQ(schema_version_of_build(), expected - 1);
+}
+
+TEST_F(MigrationsTest, AnEmptyFileGetsTheSchemaOfThisBuild) {
+  Database database = open();
+  ASSERT_TRUE(migrate(database));
+  EXPECT_EQ(schema_version(database), schema_version_of_build());
+  EXPECT_EQ(number(database, "PRAGMA application_id"), kApplicationId);
+  EXPECT_EQ(number(database, "PRAGMA foreign_keys"), 1) << "left off";
+  EXPECT_TRUE(SqliteAccessStore(database).owners());
+}
+
+TEST_F(MigrationsTest, MigratingAgainDoesNothing) {
+  Database database = open();
+  ASSERT_TRUE(migrate(database));
+  const auto before = schema_of(database).value();
+  ASSERT_TRUE(migrate(database));
+  EXPECT_EQ(schema_of(database).value(), before);
+}
+
+/// What the first version wrote has to be readable for good.
+TEST_F(MigrationsTest, ADatabaseOfVersionOneIsUpgradedAndRead) {
+  Database database = open();
+  ASSERT_TRUE(database.execute(data::golden_0001));
+  ASSERT_EQ(schema_version(database), 1);
+
+  ASSERT_TRUE(migrate(database));
+
+  EXPECT_EQ(schema_version(database), schema_version_of_build());
+  Database fresh = Database::open(":memory:", Database::Mode::create).value();
+  ASSERT_TRUE(migrate(fresh));
+  EXPECT_EQ(schema_of(database).value(), schema_of(fresh).value());
+
+  EXPECT_EQ(SqliteAccessStore(database).owners().value().at(0).name, "ada");
+  const auto keys = SqliteAccessStore(database).keys().value();
+  EXPECT_EQ(keys.at(0).hash, std::string(32, '\x2a'));
+  EXPECT_THAT(keys.at(0).models, ElementsAre("openai/*", "local/*"));
+  EXPECT_EQ(SqliteVaultStore(database).all().value().at(0).sealed_key, "sealed");
+  EXPECT_EQ(SqliteVaultStore(database).wrapped_secret("virtual-key-hash-key").value(), "wrapped");
+  const auto budgets = SqliteBudgetStore(database).list().value();
+  ASSERT_THAT(budgets, SizeIs(2));
+  EXPECT_EQ(budgets[1].rule, budgets[0].terms.id);
+  EXPECT_EQ(budgets[1].terms.limit, dollars(10));
+  const auto ledger = SqliteLedgerStore(database).load().value();
+  EXPECT_EQ(ledger.folded_up_to, (budget::JournalPosition{3, 14}));
+  EXPECT_EQ(ledger.latest_periods.at(0).spent, NanoUsd(159'265));
+  ASSERT_THAT(ledger.unsettled, SizeIs(1));
+  EXPECT_EQ(ledger.unsettled[0].state, budget::HoldState::unconfirmed);
+  EXPECT_EQ(ledger.unsettled[0].budgets.items()[0].budget, budgets[1].terms.id);
+  EXPECT_EQ(SqliteRecordStore(database).list({}).value().at(0).model, "openai/gpt-4o-mini");
+}
+
+TEST_F(MigrationsTest, AStepThatFailsLeavesNothingOfItselfBehind) {
+  Database database = open();
+  const Migration broken{2, "0002_broken",
+                         "CREATE TABLE half (a INTEGER); INSERT INTO nowhere VALUES (1)"};
+  const auto failed = migrate(database, std::vector{kFirst, broken});
+  ASSERT_FALSE(failed);
+  EXPECT_THAT(failed.error().message, HasSubstr("0002_broken"));
+  EXPECT_EQ(schema_version(database), 1);
+  EXPECT_EQ(number(database, "SELECT count(*) FROM sqlite_schema WHERE name = 'half'"), 0);
+  EXPECT_EQ(number(database, "PRAGMA foreign_keys"), 1);
+
+  ASSERT_TRUE(migrate(database, std::vector{kFirst, kSecond}));
+  EXPECT_EQ(schema_version(database), 2);
+}
+
+TEST_F(MigrationsTest, AKillInTheMiddleOfAStepIsAsIfItHadNotBegun) {
+  const Migration deadly{2, "0002_deadly",
+                         "INSERT INTO one VALUES (1); CREATE TABLE half (a INTEGER);"
+                         "SELECT die(); ALTER TABLE two ADD COLUMN c INTEGER"};
+  const pid_t child = ::fork();
+  if (child == 0) {
+    Database database = open();
+    sqlite3_create_function(
+        database.raw(), "die", 0, SQLITE_UTF8, nullptr,
+        [](sqlite3_context*, int, sqlite3_value**) { ::kill(::getpid(), SIGKILL); }, nullptr,
+        nullptr);
+    (void)migrate(database, std::vector{kFirst, deadly});
+    ::_exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status)) << "the step was not reached";
+
+  Database database = open();
+  EXPECT_EQ(schema_version(database), 1);
+  EXPECT_EQ(number(database, "SELECT count(*) FROM sqlite_schema WHERE name = 'half'"), 0);
+  EXPECT_EQ(number(database, "SELECT count(*) FROM one"), 0);
+  ASSERT_TRUE(migrate(database, std::vector{kFirst, kSecond}));
+  EXPECT_EQ(number(database, "SELECT count(*) FROM one"), 1);
+}
+
+TEST_F(MigrationsTest, ANewerDatabaseIsRefusedAndLeftAlone) {
+  Database database = open();
+  ASSERT_TRUE(migrate(database));
+  const std::string newer =
+      "PRAGMA user_version = " + std::to_string(schema_version_of_build() + 1);
+  database.execute(newer).value();
+
+  const auto refused = migrate(database);
+
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("Run the newer claviger"));
+  EXPECT_THAT(refused.error().message, HasSubstr(file_.string()));
+  EXPECT_EQ(schema_version(database), schema_version_of_build() + 1);
+}
+
+TEST_F(MigrationsTest, ADatabaseOfAnotherProgramIsRefusedAndLeftAlone) {
+  Database database = open();
+  database.execute("CREATE TABLE bookmarks (url TEXT)").value();
+  const auto before = schema_of(database).value();
+  const auto refused = migrate(database);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("another program"));
+  EXPECT_EQ(schema_of(database).value(), before);
+  EXPECT_EQ(schema_version(database), 0);
+}
+
+TEST_F(MigrationsTest, AStepMayRebuildATableThatOthersReferTo) {
+  Database database = open();
+  const std::vector<Migration> steps = {
+      {1, "0001_a",
+       "CREATE TABLE a (id INTEGER PRIMARY KEY, n INTEGER CHECK (n < 5));"
+       "CREATE TABLE b (a INTEGER NOT NULL REFERENCES a (id) ON DELETE CASCADE);"
+       "INSERT INTO a VALUES (1, 2); INSERT INTO b VALUES (1)"},
+      {2, "0002_b",
+       "CREATE TABLE a_new (id INTEGER PRIMARY KEY, n INTEGER CHECK (n < 50));"
+       "INSERT INTO a_new SELECT * FROM a; DROP TABLE a;"
+       "ALTER TABLE a_new RENAME TO a"}};
+  ASSERT_TRUE(migrate(database, steps));
+  EXPECT_EQ(number(database, "SELECT count(*) FROM b"), 1) << "cascaded away";
+  EXPECT_FALSE(change(database, "INSERT INTO b VALUES (?)", 9)) << "keys are enforced again";
+}
+
+TEST_F(MigrationsTest, AStepThatLeavesRowsReferringToNothingIsUndone) {
+  Database database = open();
+  const Migration orphaning{2, "0002_b",
+                            "CREATE TABLE b (a INTEGER REFERENCES one_keys (id));"
+                            "CREATE TABLE one_keys (id INTEGER PRIMARY KEY);"
+                            "INSERT INTO b VALUES (7)"};
+  const auto failed = migrate(database, std::vector{kFirst, orphaning});
+  ASSERT_FALSE(failed);
+  EXPECT_THAT(failed.error().message, HasSubstr("refer to nothing"));
+  EXPECT_EQ(schema_version(database), 1);
+}
+
+}  // namespace
+}  // namespace claviger::store
