@@ -7,6 +7,8 @@
   quickstart_client.py names < list.json              every "name" in a list, a line each
   quickstart_client.py field NAME < object.json       one field of an object
   quickstart_client.py local-model FILE < list.json   the id of the model that FILE holds
+  quickstart_client.py sandbox-missing < doctor.json  parts of the sandbox that are missing
+  quickstart_client.py allow-missing TOML PART…       sets local.sandbox_allow_missing
 
 Standard library only. Amounts are read as exact decimals, never as binary fractions.
 """
@@ -17,6 +19,7 @@ import argparse
 import http.client
 import json
 import pathlib
+import re
 import socket
 import sys
 import time
@@ -150,6 +153,30 @@ def local_model(listed: Any, file: str) -> str:
     return ""
 
 
+def sandbox_missing(findings: Any) -> list[str]:
+    """Parts that `claviger doctor` calls a problem, e.g. "sandbox: landlock"."""
+    return [
+        entry["subject"].partition(":")[2].strip()
+        for entry in objects(findings)
+        if str(entry.get("subject", "")).startswith("sandbox:") and entry.get("level") == "problem"
+    ]
+
+
+def allow_missing(file: pathlib.Path, parts: list[str]) -> None:
+    """Sets the key where it stands (also as a comment), else under [local], else at the end."""
+    setting = f"sandbox_allow_missing = {json.dumps(parts)}"
+    text = file.read_text()
+    for place, replacement in (
+        (r"(?m)^[ \t]*#?[ \t]*sandbox_allow_missing[ \t]*=.*$", setting),
+        (r"(?m)^\[local\][ \t]*$", f"[local]\n{setting}"),
+    ):
+        changed, times = re.subn(place, lambda _, value=replacement: value, text, count=1)
+        if times and re.search(r"(?m)^\[local\]", changed):
+            file.write_text(changed)
+            return
+    file.write_text(f"{text.rstrip()}\n\n[local]\n{setting}\n")
+
+
 def plain(value: Any) -> str:
     return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
@@ -169,6 +196,10 @@ def main() -> int:
     commands.add_parser("names")
     commands.add_parser("field").add_argument("name")
     commands.add_parser("local-model").add_argument("file")
+    commands.add_parser("sandbox-missing")
+    allowing = commands.add_parser("allow-missing")
+    allowing.add_argument("file", type=pathlib.Path)
+    allowing.add_argument("part", nargs="+")
     arguments = parser.parse_args()
     try:
         if arguments.command == "ready":
@@ -183,6 +214,10 @@ def main() -> int:
             print(plain(read_json(sys.stdin.read())[arguments.name]))
         elif arguments.command == "local-model":
             print(local_model(read_json(sys.stdin.read()), arguments.file))
+        elif arguments.command == "sandbox-missing":
+            print(" ".join(sandbox_missing(read_json(sys.stdin.read()))))
+        elif arguments.command == "allow-missing":
+            allow_missing(arguments.file, arguments.part)
     except (Failure, OSError, ValueError, KeyError, http.client.HTTPException) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
