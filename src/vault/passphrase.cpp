@@ -117,14 +117,15 @@ RootKeyResult RootKey::read_passphrase_file(const std::string& path, const Secre
   if (!text) return std::unexpected(std::move(text.error()));
   auto file = parse_passphrase_file(text->reveal(), path);
   if (!file) return std::unexpected(std::move(file.error()));
-  RootKeyResult key = stretch(*file, without_newline(passphrase.reveal()));
-  if (key && (*key)->id_text() != file->key_id) {
-    return std::unexpected(RootKeyError{
-        RootKeyErrorCode::wrong_passphrase,
-        fmt::format("This is not the passphrase that {} was made with. Type it again; mind the "
-                    "keyboard layout and blanks.",
-                    path)});
-  }
+  const auto wrong = std::unexpected(RootKeyError{
+      RootKeyErrorCode::wrong_passphrase,
+      fmt::format("This is not the passphrase that {} was made with. Type it again; mind the "
+                  "keyboard layout and blanks.",
+                  path)});
+  const std::string_view typed = without_newline(passphrase.reveal());
+  if (typed.size() < kPassphraseBytesMin) return wrong;  // None so short was ever accepted.
+  RootKeyResult key = stretch(*file, typed);
+  if (key && (*key)->id_text() != file->key_id) return wrong;
   return key;
 }
 
