@@ -149,8 +149,7 @@ Relay::Done Relay::bound_cost(Job& job) {
 ErrorAnswer Relay::refusal_of(const Job& job, const budget::Refusal& refusal) const {
   const budget::Budget* const tight = job.world->budgets->find(refusal.budget);
   const std::int64_t fits =
-      job.target.price ? budget::output_bound_within(refusal.left, job.bound, *job.target.price,
-                                                     job.request.choices)
+      job.target.price ? budget::output_bound_within(refusal.left, job.bound, *job.target.price)
                        : 0;
   return budget_refused(refusal, tight == nullptr ? "a budget" : name_of(*tight, job),
                         job.bound.cost_max, fits);
@@ -158,8 +157,8 @@ ErrorAnswer Relay::refusal_of(const Job& job, const budget::Refusal& refusal) co
 
 void Relay::clamp_output(Job& job) {
   job.was_clamped = true;
-  job.output_tokens_written = budget::output_bound_within(
-      job.grant.amount, job.bound, *job.target.price, job.request.choices);
+  job.output_tokens_written =
+      budget::output_bound_within(job.grant.amount, job.bound, *job.target.price);
 }
 
 }  // namespace claviger::relay

@@ -211,6 +211,7 @@ ErrorAnswer budget_refused(const budget::Refusal& refusal, std::string_view budg
     case budget::LedgerError::exhausted: break;
     case budget::LedgerError::unknown_budget:
     case budget::LedgerError::too_many_holds:
+    case budget::LedgerError::unknown_hold:
     case budget::LedgerError::unavailable:
       return {.status = 503,
               .code = refusal.error == budget::LedgerError::too_many_holds ? "too_many_requests"

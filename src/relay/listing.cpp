@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "access/model_pattern.h"
-#include "exchange/json_writer.h"
+#include "record/record_json.h"
 #include "relay/failure.h"
 #include "relay/relay.h"
 

@@ -109,7 +109,7 @@ Task<std::expected<void, ErrorAnswer>> Relay::call_provider(Job& job) {
         job.target.local_model, parts_.reactor.after(limits_.runner_start_time_max));
     if (!lease) co_return std::unexpected(runner_failed(lease.error()));
     const Address address = Address::of_runner(lease->socket_path());
-    co_return co_await send_and_deliver(job, address, &lease->token());
+    co_return co_await send_and_deliver(job, address, lease->token().reveal());
   }
   const auto* const credential = job.world->credentials->find(job.target.credential);
   if (credential == nullptr || credential->about.disabled) {
@@ -119,11 +119,11 @@ Task<std::expected<void, ErrorAnswer>> Relay::call_provider(Job& job) {
       job.target.base_url.empty() ? job.profile->base_url : job.target.base_url;
   const Address* const address = address_of(base_url);
   if (address == nullptr) co_return std::unexpected(credential_gone());
-  co_return co_await send_and_deliver(job, *address, &credential->key);
+  co_return co_await send_and_deliver(job, *address, credential->key.reveal());
 }
 
 Task<std::expected<void, ErrorAnswer>> Relay::send_and_deliver(Job& job, const Address& address,
-                                                               const Secret* key) {
+                                                               std::string_view key) {
   auto connection = co_await parts_.pool.acquire(address.endpoint, address.pool_key,
                                                  parts_.reactor.after(limits_.connect_time_max));
   if (!connection) {
@@ -136,7 +136,7 @@ Task<std::expected<void, ErrorAnswer>> Relay::send_and_deliver(Job& job, const A
   // From here to its end, whoever goes away takes the other side with them.
   const HangupGuard guard(job.caller.socket(), provider.stream().socket());
   job.reached_provider = true;
-  const auto sent = co_await send_request(job, address, *key, provider);
+  const auto sent = co_await send_request(job, address, key, provider);
   if (!sent) co_return std::unexpected(broken(job, {.io = sent.error()}, "the request was sent"));
   job.record.times.sent_us = since_start(job);
   job.caller.release_request();
@@ -155,7 +155,8 @@ Task<std::expected<void, ErrorAnswer>> Relay::send_and_deliver(Job& job, const A
 Task<void> Relay::settle(Job& job) {
   if (std::exchange(job.is_settled, true)) co_return;
   const auto [cost, certainty] = true_cost(job);
-  const auto receipt = co_await parts_.ledger.settle(job.grant.hold, cost, certainty);
+  const auto receipt = co_await parts_.ledger.settle_forgotten(job.grant.hold, job.budgets,
+                                                                cost, certainty);
   job.record.cost = cost;
   job.record.cost_state = cost_state_of(certainty);
   job.left = receipt ? receipt->left : job.grant.left;

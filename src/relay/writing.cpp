@@ -1,6 +1,7 @@
 /// What is written around a call: the request for the provider, the headers of an answer, the
 /// record.
 
+#include "relay/address.h"
 #include "relay/failure.h"
 #include "relay/relay.h"
 
@@ -24,7 +25,7 @@ void wipe_scratch() {
 
 }  // namespace
 
-Task<net::IoResult<void>> Relay::send_request(Job& job, const Address& address, const Secret& key,
+Task<net::IoResult<void>> Relay::send_request(Job& job, const Address& address, std::string_view key,
                                               net::ProviderExchange& provider) {
   wipe_scratch();
   job.adapter->write_body(*job.profile, job.request,
@@ -42,7 +43,7 @@ Task<net::IoResult<void>> Relay::send_request(Job& job, const Address& address, 
     head.ready_lines(job.profile->auth_header);
     head.ready_lines(": ");
     head.ready_lines(job.profile->auth_prefix);
-    head.ready_lines(key.reveal());
+    head.ready_lines(key);
     head.ready_lines("\r\n");
   }
   if (!head.finish()) co_return std::unexpected(net::IoError::reset);

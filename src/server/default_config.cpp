@@ -1,0 +1,57 @@
+#include "server/config.h"
+
+namespace claviger::server {
+
+std::string_view default_config_text() {
+  return R"(# Claviger's settings. Every line that begins with '#' shows the default; remove the '#' to
+# change it. Check with `claviger config check`, apply with `claviger config reload` (or
+# SIGHUP): all or nothing. Settings marked (restart) take effect after a restart.
+
+[server]
+# listen = "127.0.0.1:8484"       # (restart) Elsewhere than on loopback only with TLS.
+# threads = 0                     # (restart) 0: one per core.
+# tls_certificate = ""            # (restart) PEM file, own certificate first.
+# tls_key = ""                    # (restart) PEM file, not encrypted.
+# behind_tls_proxy = false        # (restart) A proxy in front of us speaks TLS.
+# connections_max = 20000         # (restart)
+# drain_seconds_max = 30          # How long running requests may finish on SIGTERM.
+
+[limits]
+# body_bytes_max = 33554432       # A request's body; 32 MiB.
+# keep_alive_seconds_max = 75     # A connection without a request.
+# head_seconds_max = 10           # A request's head, first byte to last.
+# body_seconds_max = 120          # A request's body, first byte to last.
+# write_idle_seconds_max = 60     # A caller that takes nothing.
+# connect_seconds_max = 10        # Reaching a provider: name, TCP and TLS together.
+# first_byte_seconds_max = 600    # Until a provider's answer begins.
+# idle_seconds_max = 120          # Between two pieces of an answer.
+# answer_bytes_max = 67108864     # An answer that is not streamed; 64 MiB.
+# event_bytes_max = 4194304       # One event of a stream; 4 MiB.
+
+[egress]
+# Private addresses that may be reached, exactly these hosts and ports. Credentials added
+# with --allow-private open theirs in addition.
+# allow = ["127.0.0.1:11434"]
+
+[ledger]
+# durability = "fast"             # (restart) "strict": a request leaves only after its hold is on disk.
+# group_commit_ms = 5             # (restart) How often the journal reaches the disk.
+
+[local]
+# runner_path = ""                # (restart) llama-server; empty: looked for.
+# sandbox = "on"                  # (restart) "off": trust every model file.
+# sandbox_allow_missing = []      # (restart) Parts that this machine may lack, see `claviger doctor`.
+# runners_max = 4                 # (restart) Model processes at once.
+# runner_threads = 0              # (restart) Of each; 0: one per core.
+# runner_requests_max = 4         # (restart) At once in each.
+# runner_idle_minutes_max = 10    # (restart) Then it is stopped.
+
+[vault]
+# root_key = "file"               # (restart) "file", "passphrase", "fd:N" or "systemd:NAME".
+
+[log]
+# level = "info"                  # debug, info, warning, error
+)";
+}
+
+}  // namespace claviger::server

@@ -1,0 +1,70 @@
+#include "server/worker.h"
+
+namespace claviger::server {
+
+Worker::Worker(Parts parts)
+    : reactor_(parts.clock),
+      pool_(reactor_, parts.egress),
+      relay_({.reactor = reactor_,
+              .pool = pool_,
+              .ledger = parts.ledger,
+              .recorder = parts.recorder,
+              .metrics = parts.metrics,
+              .openai = parts.openai,
+              .runner = parts.runner,
+              .history = parts.history},
+             parts.provider_limits),
+      door_({.reactor = reactor_,
+             .relay = &relay_,
+             .desk = parts.desk,
+             .metrics = parts.metrics,
+             .tls = std::move(parts.tls),
+             .connections_max = parts.connections_max,
+             .limits = parts.caller_limits,
+             .who = FrontDoor::Who::callers,
+             .only_local_names = parts.only_local_names}) {}
+
+Worker::~Worker() { stop(); }
+
+std::expected<std::uint16_t, std::string> Worker::listen(const net::ListenAddress& address) {
+  auto opened = net::Listener::open(reactor_, address);
+  if (!opened) return std::unexpected(opened.error());
+  listener_ = std::move(*opened);
+  return listener_->port();
+}
+
+void Worker::start() {
+  thread_ = std::jthread([this] {
+    spawn(listener_->run([this](net::Stream stream) { door_.admit(std::move(stream)); }));
+    reactor_.run();
+  });
+}
+
+void Worker::set_world(std::shared_ptr<const relay::Snapshot> world,
+                       std::function<void()> when_done) {
+  reactor_.post([this, world = std::move(world), when_done = std::move(when_done)] {
+    relay_.set_world(world);
+    when_done();
+  });
+}
+
+void Worker::drain() {
+  reactor_.post([this] {
+    listener_->stop();
+    relay_.set_draining();
+    pool_.close_idle();
+    door_.close_idle();
+  });
+}
+
+void Worker::cancel_all() {
+  reactor_.post([this] { door_.cancel_all(); });
+}
+
+void Worker::stop() {
+  if (!thread_.joinable()) return;
+  reactor_.stop();
+  thread_.join();
+}
+
+}  // namespace claviger::server
