@@ -8,6 +8,7 @@
 /// survive. Translation between dialects reads the bytes again, into messages; nobody else
 /// pays for that.
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -38,6 +39,10 @@ struct Span {
   std::size_t end = 0;
   bool empty() const { return begin == end; }
 };
+
+/// So many unknown or unbounded fields of a request are named; more say nothing new. Where
+/// a list is this long, it may lack some.
+inline constexpr std::size_t named_fields_max = 16;
 
 /// Views point into the body that was read; it must outlive the Request.
 struct Request {

@@ -20,6 +20,8 @@ struct Usage {
   std::int64_t output_tokens = 0;          ///< All that was generated, reasoning included.
   std::int64_t reasoning_tokens = 0;       ///< The part of output_tokens nobody sees.
   std::optional<NanoUsd> stated_cost;      ///< Where the provider says it itself (OpenRouter).
+  /// The part of input_tokens that was sound: some models price it apart.
+  std::int64_t audio_input_tokens = 0;
 
   std::int64_t total_input_tokens() const {
     return input_tokens + cached_input_tokens + cache_write_tokens + cache_write_1h_tokens;

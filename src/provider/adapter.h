@@ -11,28 +11,39 @@
 #include <string_view>
 #include <vector>
 
+#include "base/money.h"
 #include "exchange/request.h"
 #include "exchange/usage.h"
 
 namespace claviger::provider {
 
+/// How a provider takes a ceiling on the rates of whoever serves a request.
+enum class PriceCapForm : std::uint8_t {
+  none,
+  openrouter,  ///< `provider.max_price`, dollars per million tokens.
+};
+
 /// A provider as data: data/providers.toml has one table each, with its source.
 struct Profile {
-  std::string id;                 ///< `openai`, `openai-compatible`, `local`, …
-  std::string title;              ///< For people.
+  std::string id;     ///< `openai`, `openai-compatible`, `local`, …
+  std::string title;  ///< For people.
   exchange::DialectId dialect = exchange::DialectId::openai;
-  std::string base_url;           ///< Empty: the credential must bring one.
-  std::string auth_header;        ///< `authorization`, `x-api-key`, `api-key`
-  std::string auth_prefix;        ///< `Bearer `
-  std::string chat_path;          ///< Appended to the base URL: `/chat/completions`.
-  std::string embeddings_path;    ///< Empty: it has none.
+  std::string base_url;         ///< Empty: the credential must bring one.
+  std::string auth_header;      ///< `authorization`, `x-api-key`, `api-key`
+  std::string auth_prefix;      ///< `Bearer `
+  std::string chat_path;        ///< Appended to the base URL: `/chat/completions`.
+  std::string embeddings_path;  ///< Empty: it has none.
   std::string models_path;
   /// Which name bounds the output there: `max_completion_tokens` or `max_tokens`.
   std::string output_max_field;
+  /// The other of the two names binds there as well. Where it does not, a caller who wrote
+  /// only that one has not bounded anything, and output_max_field is added beside it.
+  bool both_output_max_fields_bind = false;
   bool output_max_includes_reasoning = true;
   bool takes_stream_usage = true;       ///< `stream_options.include_usage` is understood.
   bool unknown_fields_may_cost = true;  ///< A hosted provider may charge for what we do not know.
   bool key_required = true;
+  PriceCapForm price_cap = PriceCapForm::none;
   std::string request_id_header;  ///< `x-request-id`
   std::string source;             ///< URL of the documentation, with its date.
 };
@@ -50,10 +61,18 @@ class Profiles {
   std::vector<Profile> profiles_;
 };
 
+/// The dearest rates at which a request may be served, where an aggregator chooses by whom.
+struct PriceCap {
+  PicoUsdPerUnit input;
+  PicoUsdPerUnit output;
+};
+
 /// What we change in a request on its way out.
 struct Edits {
-  std::string_view model;                          ///< As the provider calls it.
-  std::optional<std::int64_t> output_tokens_max;   ///< The bound, written in so that it is true.
+  std::string_view model;                         ///< As the provider calls it.
+  std::optional<std::int64_t> output_tokens_max;  ///< The bound, written in so that it is true.
+  /// Written in where the profile has a form for it; else without effect.
+  std::optional<PriceCap> price_cap;
 };
 
 /// The outcome of reading usage: absent, sound, or impossible (negative, more than 2^53).
@@ -75,8 +94,10 @@ class Adapter {
   virtual std::string path(const Profile& profile, const exchange::Request& request) const = 0;
 
   /// Appends the body for the provider to `out`: the caller's bytes with the model's name, the
-  /// output bound (every present spelling gets it; where none is present, the profile's is
-  /// added), and for streams the wish for usage. Same dialect only, until translation is here.
+  /// output bound (every present spelling gets it; where none is present that binds at this
+  /// provider, the profile's is added), and for streams the wish for usage. Same dialect only,
+  /// until translation is here. `request` must come from a Dialect's read(): its places are
+  /// trusted.
   virtual void write_body(const Profile& profile, const exchange::Request& request,
                           const Edits& edits, std::string& out) const = 0;
 

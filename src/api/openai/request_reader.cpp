@@ -61,7 +61,7 @@ class RequestReader {
 };
 
 void RequestReader::add_name(std::vector<std::string>& names, std::string_view name) {
-  if (names.size() == named_fields_max) return;
+  if (names.size() == exchange::named_fields_max) return;
   const std::string shown(exchange::clipped(name, named_field_bytes_max));
   if (std::find(names.begin(), names.end(), shown) == names.end()) names.push_back(shown);
 }

@@ -19,8 +19,7 @@ inline constexpr std::size_t end_user_bytes_max = 256;
 inline constexpr std::int64_t choices_max = 128;
 /// Far beyond any model's output, and small enough that 128 choices cannot overflow.
 inline constexpr std::int64_t output_tokens_limit = 1'000'000'000;
-/// So many unknown or unbounded fields are named; one more says nothing new.
-inline constexpr std::size_t named_fields_max = 16;
+/// Of a field's name, so much is kept.
 inline constexpr std::size_t named_field_bytes_max = 64;
 
 /// `body` must have 64 readable bytes behind its end, and outlive the Request.

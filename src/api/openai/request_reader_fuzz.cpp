@@ -2,6 +2,7 @@
 /// no key twice: else a provider could read another request than the one that was paid for.
 
 #include <boost/json.hpp>
+#include <boost/json/basic_parser_impl.hpp>
 #include <cstdint>
 #include <cstdlib>
 #include <string>

@@ -153,7 +153,7 @@ TEST(ChatRequest, UnknownFieldsAreNamedUpToABound) {
               ElementsAre("new_thing"));
   std::string many;
   for (int i = 0; i < 100; ++i) many += ",\"x" + std::to_string(i) + "\":1";
-  EXPECT_EQ(good(chat(many)).unknown_fields.size(), named_fields_max);
+  EXPECT_EQ(good(chat(many)).unknown_fields.size(), exchange::named_fields_max);
   const std::string long_name(1000, 'k');
   EXPECT_EQ(good(chat(",\"" + long_name + "\":1")).unknown_fields.front().size(),
             named_field_bytes_max);
