@@ -1,0 +1,38 @@
+#include "budget/memory_ledger.h"
+
+#include <utility>
+
+namespace claviger::budget {
+
+Task<Result<Grant>> MemoryLedger::reserve(Reservation reservation) {
+  const auto granted = *books_.reserve(reservation, Bookkeeper::Recall::done);
+  if (!granted) co_return std::unexpected(granted.error());
+  co_return granted->grant;
+}
+
+Task<Result<Receipt>> MemoryLedger::settle(HoldId hold, NanoUsd cost, Certainty certainty) {
+  co_return *books_.settle({hold.attempt, cost, certainty, std::nullopt}, Bookkeeper::Recall::done);
+}
+
+Task<Result<Receipt>> MemoryLedger::settle_forgotten(HoldId hold, BudgetSet budgets, NanoUsd cost,
+                                                     Certainty certainty) {
+  co_return *books_.settle({hold.attempt, cost, certainty, budgets}, Bookkeeper::Recall::done);
+}
+
+Task<Result<std::vector<AttemptMoney>>> MemoryLedger::attempts(RequestId request) {
+  co_return books_.attempts(request);
+}
+
+Task<Result<void>> MemoryLedger::set_terms(BudgetTerms terms) {
+  co_return books_.accounts().set_terms(terms, clock_.wall_now());
+}
+
+Task<Result<void>> MemoryLedger::remove(BudgetId budget) {
+  co_return books_.accounts().remove(budget);
+}
+
+Task<Result<Balance>> MemoryLedger::balance(BudgetId budget) {
+  co_return books_.accounts().balance(budget, clock_.wall_now());
+}
+
+}  // namespace claviger::budget

@@ -1,0 +1,44 @@
+#pragma once
+
+/// A Ledger that forgets everything when it goes: the real accounts without a journal. For
+/// tests of other rooms, where durability is not the point.
+
+#include "budget/bookkeeper.h"
+#include "budget/ledger.h"
+
+namespace claviger::budget {
+
+/// Threads: as the interface says. No method suspends, so `run()` can run each.
+/// Memory: nothing that was settled is forgotten, since there is no store that remembers it.
+class MemoryLedger final : public Ledger {
+ public:
+  /// `clock` outlives this.
+  explicit MemoryLedger(const Clock& clock, Bookkeeper::Limits limits = {})
+      : clock_(clock), books_(clock, log_, limits) {}
+
+  Task<Result<Grant>> reserve(Reservation reservation) override;
+  Task<Result<Receipt>> settle(HoldId hold, NanoUsd cost, Certainty certainty) override;
+  Task<Result<Receipt>> settle_forgotten(HoldId hold, BudgetSet budgets, NanoUsd cost,
+                                         Certainty certainty) override;
+  Task<Result<std::vector<AttemptMoney>>> attempts(RequestId request) override;
+  Task<Result<void>> set_terms(BudgetTerms terms) override;
+  Task<Result<void>> remove(BudgetId budget) override;
+  Task<Result<Balance>> balance(BudgetId budget) override;
+
+  Bookkeeper& books() { return books_; }
+
+ private:
+  /// Nothing is written, so there is always room.
+  class NoLog final : public LedgerLog {
+   public:
+    bool claim_room(std::uint32_t) override { return true; }
+    void give_back_room(std::uint32_t) override {}
+    std::uint64_t append(const LogRecord&) override { return 0; }
+  };
+
+  const Clock& clock_;
+  NoLog log_;
+  Bookkeeper books_;
+};
+
+}  // namespace claviger::budget
