@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
 import re
 import shutil
 import socket
@@ -83,9 +84,9 @@ def homes(checks: Checks) -> None:
         refused(checks, "a claviger.toml that is no TOML", home.run("config", "check"), 1, r"claviger\.toml")
         config.write_text(written)
 
-        for label, path in (("the root key", root_key_of(home)), ("the home", home.path)):
+        for label, path, more in (("the root key", root_key_of(home), 0o044), ("the home", home.path, 0o055)):
             mode = path.stat().st_mode & 0o777
-            path.chmod(mode | 0o044)
+            path.chmod(mode | more)
             refused(checks, f"{label} readable by others", home.run("serve", "--listen", "127.0.0.1:0"), 1, "chmod|permission|mode")
             path.chmod(mode)
         if os.getuid() == 0:
@@ -108,11 +109,11 @@ def homes(checks: Checks) -> None:
             checks.equal("repaired, it starts", server.call("GET", "/healthz")[0], 200)
 
 
-def root_key_of(home: Home):  # noqa: ANN201
+def root_key_of(home: Home) -> pathlib.Path:
     return next(path for path in sorted(home.path.rglob("*")) if "root" in path.name and path.is_file())
 
 
-def databases_of(home: Home):  # noqa: ANN201
+def databases_of(home: Home) -> list[pathlib.Path]:
     return [path for path in sorted(home.path.iterdir()) if path.is_file() and path.read_bytes()[:15] == b"SQLite format 3"]
 
 

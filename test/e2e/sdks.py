@@ -72,19 +72,23 @@ def continue_in_venv() -> None:
         os.execv(interpreter, [str(interpreter), *sys.argv])
 
 
-def node() -> tuple[pathlib.Path, pathlib.Path]:
-    """The Node binary, and the folder whose node_modules holds `openai`."""
+def npm_folder(folder: pathlib.Path, pins: list[pathlib.Path]) -> pathlib.Path:
+    """`folder`, with the node_modules that package.json and package-lock.json pin."""
     npm = shutil.which("npm")
     if npm is None:
         raise Skip("no npm; install it with apt-get install npm")
-    folder = BUILD / "e2e" / "sdk-node"
-    pins = [PINS / "package.json", PINS / "package-lock.json"]
     with _made_once(folder, pins) as must_make:
         if must_make:
-            print("# installing the OpenAI SDK for Node, and Node", flush=True)
+            print(f"# installing npm packages into {folder.name}", flush=True)
             folder.mkdir(parents=True)
             for pin in pins:
                 shutil.copy(pin, folder)
             _install([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder)
+    return folder
+
+
+def node() -> tuple[pathlib.Path, pathlib.Path]:
+    """The Node binary, and the folder whose node_modules holds `openai`."""
+    folder = npm_folder(BUILD / "e2e" / "sdk-node", [PINS / "package.json", PINS / "package-lock.json"])
     machine = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     return folder / "node_modules" / f"node-linux-{machine}" / "bin" / "node", folder
