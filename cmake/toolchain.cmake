@@ -40,3 +40,5 @@ endif()
 if(CLAVIGER_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
+
+add_compile_definitions(CLAVIGER_VERSION="${PROJECT_VERSION}")

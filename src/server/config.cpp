@@ -236,23 +236,22 @@ std::string at(std::string_view file_name, const toml::node& node) {
   return fmt::format("{}:{}: ", file_name, node.source().begin.line);
 }
 
-std::expected<void, std::string> check_whole(const Config& config, std::string_view file_name) {
+}  // namespace
+
+std::expected<void, std::string> check_config(const Config& config) {
   if (config.tls_certificate.empty() != config.tls_key.empty()) {
-    return std::unexpected(fmt::format(
-        "{}: server.tls_certificate and server.tls_key belong together; set both or none",
-        file_name));
+    return std::unexpected(
+        "server.tls_certificate and server.tls_key belong together; set both or none");
   }
   const bool is_protected = !config.tls_certificate.empty() || config.behind_tls_proxy;
   if (!net::is_loopback(config.listen) && !is_protected) {
     return std::unexpected(fmt::format(
-        "{}: listening on {} would send keys over the network in clear; set tls_certificate and "
-        "tls_key, or behind_tls_proxy = true, or listen on 127.0.0.1",
-        file_name, config.listen.host));
+        "listening on {} would send keys over the network in clear; set tls_certificate and "
+        "tls_key, or behind_tls_proxy, or listen on 127.0.0.1",
+        config.listen.host));
   }
   return {};
 }
-
-}  // namespace
 
 std::expected<Config, std::string> parse_config(std::string_view text,
                                                 std::string_view file_name) {
@@ -284,8 +283,8 @@ std::expected<Config, std::string> parse_config(std::string_view text,
       }
     }
   }
-  if (auto checked = check_whole(config, file_name); !checked) {
-    return std::unexpected(checked.error());
+  if (auto checked = check_config(config); !checked) {
+    return std::unexpected(fmt::format("{}: {}", file_name, checked.error()));
   }
   return config;
 }

@@ -64,6 +64,9 @@ struct Config {
 std::expected<Config, std::string> parse_config(std::string_view text, std::string_view file_name);
 std::expected<Config, std::string> read_config(const std::filesystem::path& file);
 
+/// What no single setting can say: settings that belong together. Error: a sentence.
+std::expected<void, std::string> check_config(const Config& config);
+
 /// Which settings differ and take effect at once, and which need a restart: a line each.
 std::vector<std::string> describe_changes(const Config& before, const Config& after);
 

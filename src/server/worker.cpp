@@ -34,9 +34,12 @@ std::expected<std::uint16_t, std::string> Worker::listen(const net::ListenAddres
 }
 
 void Worker::start() {
-  thread_ = std::jthread([this] {
+  thread_ = std::jthread([this] { reactor_.run(); });
+}
+
+void Worker::open() {
+  reactor_.post([this] {
     spawn(listener_->run([this](net::Stream stream) { door_.admit(std::move(stream)); }));
-    reactor_.run();
   });
 }
 

@@ -39,9 +39,12 @@ class Worker {
   explicit Worker(Parts parts);
   ~Worker();
 
-  /// Binds; then start() serves. Error: a sentence.
+  /// Binds. Error: a sentence.
   std::expected<std::uint16_t, std::string> listen(const net::ListenAddress& address);
+  /// Starts the thread.
   void start();
+  /// Begins to accept: once it has a world to serve from.
+  void open();
 
   /// Threads: any. Returns at once; `when_done` runs on this worker's thread.
   void set_world(std::shared_ptr<const relay::Snapshot> world, std::function<void()> when_done);

@@ -1,0 +1,514 @@
+#include "server/server.h"
+
+#include <signal.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <cstdlib>
+#include <latch>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "api/openai/openai_dialect.h"
+#include "budget/journal_ledger.h"
+#include "console/control.h"
+#include "local/runner_supervisor.h"
+#include "net/resolver.h"
+#include "server/doctor.h"
+#include "server/front_door.h"
+#include "server/home.h"
+#include "server/root_key_setting.h"
+#include "server/worker.h"
+#include "store/sqlite/access_store.h"
+#include "store/sqlite/budget_store.h"
+#include "store/sqlite/database.h"
+#include "store/sqlite/egress_allowance_store.h"
+#include "store/sqlite/ledger_store.h"
+#include "store/sqlite/local_model_store.h"
+#include "store/sqlite/price_store.h"
+#include "store/sqlite/record_store.h"
+#include "store/sqlite/vault_store.h"
+#include "vault/process_hardening.h"
+#include "vault/root_key_rotation.h"
+
+namespace claviger::server {
+namespace {
+
+using store::Database;
+
+std::unexpected<std::string> problem(std::string message) {
+  return std::unexpected(std::move(message));
+}
+
+/// The databases: one connection for each thread that uses one.
+struct Databases {
+  Database control;
+  Database records;
+  Database ledger;
+
+  static std::expected<std::unique_ptr<Databases>, std::string> open(const HomePaths& paths) {
+    const auto open_one = [&](store::Durability durability) {
+      return Database::open(paths.database(), Database::Mode::read_write, durability);
+    };
+    auto control = open_one(store::Durability::power_cut);
+    if (!control) return problem(explain(paths, control.error()));
+    if (auto migrated = store::migrate(*control); !migrated) {
+      return problem(explain(paths, migrated.error()));
+    }
+    // Records hang no money: a power cut may take the last of them.
+    auto records = open_one(store::Durability::process_crash);
+    if (!records) return problem(explain(paths, records.error()));
+    auto ledger = open_one(store::Durability::power_cut);
+    if (!ledger) return problem(explain(paths, ledger.error()));
+    return std::unique_ptr<Databases>(
+        new Databases{std::move(*control), std::move(*records), std::move(*ledger)});
+  }
+
+ private:
+  static std::string explain(const HomePaths& paths, const store::DatabaseError& error) {
+    return "the database " + paths.database().string() + " cannot be used: " + error.message;
+  }
+};
+
+/// Everything that runs, in the order in which it is made; destroyed in reverse.
+class Server final : public ControlDesk, public console::Operations, public relay::History {
+ public:
+  Server(HomePaths paths, Config config) : paths_(std::move(paths)), config_(std::move(config)) {}
+  ~Server() override { shut_down(); }
+
+  std::expected<void, std::string> start() {
+    using Step = std::expected<void, std::string> (Server::*)();
+    for (const Step step : {&Server::take_home, &Server::open_stores, &Server::open_vault,
+                            &Server::open_ledger, &Server::start_runner, &Server::start_network,
+                            &Server::start_control, &Server::start_workers}) {
+      if (auto done = (this->*step)(); !done) return done;
+    }
+    is_ready_ = true;
+    return {};
+  }
+
+  /// Waits for signals until the server is to end.
+  void run() {
+    sigset_t signals;
+    fill_signals(signals);
+    for (;;) {
+      int signal = 0;
+      if (sigwait(&signals, &signal) != 0) continue;
+      if (signal != SIGHUP) {
+        spdlog::info("{} was received; no new requests are taken",
+                     signal == SIGTERM ? "SIGTERM" : "SIGINT");
+        return;
+      }
+      control_reactor_->post([this] {
+        const auto changes = reload_config();
+        if (!changes) spdlog::error("the settings were not changed: {}", changes.error());
+      });
+    }
+  }
+
+  static void fill_signals(sigset_t& signals) {
+    sigemptyset(&signals);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  }
+
+  /// Lets running requests finish, within the drain time; then everything ends in order.
+  void shut_down() {
+    if (!control_reactor_) return;
+    is_ready_ = false;
+    for (auto& worker : workers_) worker->drain();
+    const Instant until = clock_.now() + config_.drain_time_max;
+    wait_for_connections(until);
+    if (open_connections() > 0) {
+      spdlog::warn("{} connections are broken off after {} s", open_connections(),
+                   config_.drain_time_max.count());
+      for (auto& worker : workers_) worker->cancel_all();
+      wait_for_connections(clock_.now() + std::chrono::seconds(2));
+    }
+    for (auto& worker : workers_) worker->stop();
+    control_reactor_->stop();
+    if (control_thread_.joinable()) control_thread_.join();
+    ::unlink(paths_.control_socket().c_str());
+    runner_.reset();
+    workers_.clear();
+    control_.reset();
+    control_listener_.reset();
+    egress_.reset();
+    resolver_.reset();
+    ledger_.reset();    // Folds what is in the journal.
+    recorder_.reset();  // Writes what is queued.
+    control_reactor_.reset();
+  }
+
+  std::vector<std::string> addresses() const {
+    const std::string scheme = config_.tls_certificate.empty() ? "http://" : "https://";
+    const bool is_v6 = config_.listen.host.find(':') != std::string::npos;
+    return {scheme + (is_v6 ? "[" + config_.listen.host + "]" : config_.listen.host) + ":" +
+            std::to_string(config_.listen.port)};
+  }
+
+  // ControlDesk, on connection threads.
+  Task<std::expected<std::string, access::AccessError>> recognise(Secret presented) override {
+    Executor& home = *Executor::current();
+    co_await resume_on{*control_reactor_};
+    auto who = control_->recognise_admin(presented.reveal());
+    co_await resume_on{home};
+    co_return who;
+  }
+  Task<console::ControlAnswer> handle(console::ControlRequest request) override {
+    Executor& home = *Executor::current();
+    co_await resume_on{*control_reactor_};
+    console::ControlAnswer answer = co_await control_->handle(std::move(request));
+    co_await resume_on{home};
+    co_return answer;
+  }
+  bool is_ready() const override { return is_ready_; }
+  void refresh(record::Metrics& metrics) override {
+    metrics.set_records_lost(recorder_->records_lost());
+  }
+
+  // relay::History, on connection threads.
+  Task<std::expected<record::Record, record::RecordError>> find(RequestId id) override {
+    Executor& home = *Executor::current();
+    co_await resume_on{*control_reactor_};
+    recorder_->flush();
+    auto found = control_records_->find(id);
+    co_await resume_on{home};
+    co_return found;
+  }
+
+  // console::Operations, on the control thread.
+  std::expected<std::vector<std::string>, std::string> reload_config() override {
+    auto next = read_config(paths_.config());
+    if (!next) return problem(next.error());
+    std::vector<std::string> changes = describe_changes(config_, *next);
+    // Bounds are read by every thread from these two objects; each is a plain word.
+    config_.caller = next->caller;
+    config_.provider = next->provider;
+    config_.drain_time_max = next->drain_time_max;
+    config_.egress_allow = next->egress_allow;
+    config_.log_level = next->log_level;
+    set_log_level(config_.log_level);
+    publish_egress();
+    for (const std::string& change : changes) spdlog::info("setting changed: {}", change);
+    return changes;
+  }
+  std::expected<void, std::string> check_config() override {
+    const auto config = read_config(paths_.config());
+    if (!config) return problem(config.error());
+    return {};
+  }
+  std::expected<void, std::string> backup_to(const std::string& file) override {
+    recorder_->flush();
+    if (auto done = databases_->control.backup_to(file); !done) {
+      return problem("the backup to " + file + " failed: " + done.error().message);
+    }
+    return {};
+  }
+  std::expected<void, std::string> rotate_root_key() override {
+    if (config_.root_key != "file") {
+      return problem("the root key comes from \"" + config_.root_key +
+                     "\" and is kept by the operator; only a root key in a file can be rotated "
+                     "here");
+    }
+    const auto done = vault::rotate_root_key(paths_.root_key().string(), *vault_,
+                                             vault::make_root_key_file);
+    if (!done) return problem(done.error().message);
+    return {};
+  }
+  std::vector<console::Finding> examine() override {
+    return examine_installation({.paths = paths_,
+                                 .config = config_,
+                                 .vault = *vault_,
+                                 .database = databases_->control,
+                                 .runner_path = runner_path_,
+                                 .records_lost = recorder_->records_lost()});
+  }
+  Status status() override {
+    return {.version = CLAVIGER_VERSION,
+            .home = paths_.root.string(),
+            .listening = addresses(),
+            .started_at = started_at_,
+            .process_id = getpid(),
+            .open_connections = static_cast<std::int64_t>(open_connections())};
+  }
+
+  static void set_log_level(const std::string& level) {
+    spdlog::set_level(spdlog::level::from_str(level == "warning" ? "warn" : level));
+  }
+
+ private:
+  std::expected<void, std::string> take_home() {
+    if (auto checked = check_home(paths_); !checked) return checked;
+    auto lock = HomeLock::take(paths_);
+    if (!lock) return problem(lock.error());
+    lock_.emplace(std::move(*lock));
+    return {};
+  }
+
+  std::expected<void, std::string> open_stores() {
+    auto databases = Databases::open(paths_);
+    if (!databases) return problem(databases.error());
+    databases_ = std::move(*databases);
+    access_store_.emplace(databases_->control);
+    vault_store_.emplace(databases_->control);
+    budget_store_.emplace(databases_->control);
+    price_store_.emplace(databases_->control);
+    local_model_store_.emplace(databases_->control);
+    egress_store_.emplace(databases_->control);
+    control_records_.emplace(databases_->control);
+    written_records_.emplace(databases_->records);
+    ledger_store_.emplace(databases_->ledger);
+    recorder_ = std::make_unique<record::Recorder>(*written_records_, record::Recorder::Options{});
+    return {};
+  }
+
+  std::expected<void, std::string> open_vault() {
+    auto root = read_root_key(config_.root_key, paths_, *vault_store_);
+    if (!root) return problem(root.error());
+    vault_ = std::make_unique<vault::Vault>(*vault_store_, std::move(*root));
+    return {};
+  }
+
+  std::expected<void, std::string> open_ledger() {
+    auto opened = budget::JournalLedger::open(
+        paths_.journal(), *ledger_store_, clock_,
+        {.durability = config_.durability == LedgerDurability::strict
+                           ? budget::Durability::strict
+                           : budget::Durability::fast,
+         .group_commit = config_.group_commit});
+    if (!opened) return problem(opened.error());
+    ledger_ = std::move(*opened);
+    return {};
+  }
+
+  std::expected<void, std::string> start_runner() {
+    runner_path_ = local::find_runner(config_.runner_path);
+    auto started = local::RunnerSupervisor::start(runner_options());
+    if (!started) return problem(started.error());
+    runner_ = std::move(*started);
+    return {};
+  }
+
+  std::expected<void, std::string> start_network() {
+    control_reactor_ = std::make_unique<net::Reactor>(clock_);
+    resolver_ = std::make_unique<net::Resolver>(clock_);
+    auto provider_tls = net::TlsContext::for_providers();
+    if (!provider_tls) return problem(provider_tls.error());
+    egress_ = std::make_unique<net::Egress>(*resolver_, *provider_tls);
+    if (!config_.tls_certificate.empty()) {
+      auto tls = net::TlsContext::for_listener(config_.tls_certificate, config_.tls_key);
+      if (!tls) return problem(tls.error());
+      listener_tls_ = std::move(*tls);
+    }
+    if (auto is_free = net::Listener::check_free(config_.listen); !is_free) return is_free;
+    const std::size_t cores = std::max(1u, std::thread::hardware_concurrency());
+    const std::size_t count = config_.threads == 0 ? cores : config_.threads;
+    for (std::size_t i = 0; i < count; ++i) {
+      workers_.push_back(std::make_unique<Worker>(Worker::Parts{
+          .clock = clock_,
+          .egress = *egress_,
+          .ledger = *ledger_,
+          .recorder = *recorder_,
+          .metrics = metrics_,
+          .openai = openai_,
+          .runner = runner_.get(),
+          .history = this,
+          .desk = *this,
+          .tls = listener_tls_,
+          .connections_max = std::max<std::size_t>(1, config_.connections_max / count),
+          .caller_limits = config_.caller,
+          .provider_limits = config_.provider,
+          .only_local_names = net::is_loopback(config_.listen) && !config_.behind_tls_proxy}));
+      const auto port = workers_.back()->listen(config_.listen);
+      if (!port) return problem(port.error());
+      config_.listen.port = *port;  // Port 0: the others take the one that the first was given.
+    }
+    return {};
+  }
+
+  std::expected<void, std::string> start_control() {
+    auto opened = net::Listener::open(*control_reactor_,
+                                      {.unix_path = paths_.control_socket().string()});
+    if (!opened) return problem(opened.error());
+    control_listener_ = std::move(*opened);
+    control_ = std::make_unique<console::Control>(console::Control::Parts{
+        .clock = clock_,
+        .access = *access_store_,
+        .vault = *vault_,
+        .budgets = *budget_store_,
+        .ledger = *ledger_,
+        .ledger_store = *ledger_store_,
+        .prices = *price_store_,
+        .local_models = *local_model_store_,
+        .egress_allowances = *egress_store_,
+        .records = *control_records_,
+        .recorder = *recorder_,
+        .book = catalog::PriceBook::embedded(),
+        .profiles = provider::Profiles::embedded(),
+        .runner = runner_.get(),
+        .egress = *egress_,
+        .operations = *this,
+        .publish = [this](auto world, auto allowances, auto models) {
+          publish(std::move(world), std::move(allowances), std::move(models));
+        }});
+    control_door_.emplace(FrontDoor::Parts{.reactor = *control_reactor_,
+                                           .relay = nullptr,
+                                           .desk = *this,
+                                           .metrics = metrics_,
+                                           .tls = nullptr,
+                                           .connections_max = 64,
+                                           .limits = config_.caller,
+                                           .who = FrontDoor::Who::operator_});
+    return {};
+  }
+
+  std::expected<void, std::string> start_workers() {
+    // The first snapshot is published while the workers run, so they are started first and
+    // their listeners accept only once they have it.
+    for (auto& worker : workers_) worker->start();
+    if (auto started = control_->start(); !started) return started;
+    for (auto& worker : workers_) worker->open();
+    control_thread_ = std::jthread([this] {
+      spawn(control_listener_->run([this](net::Stream stream) {
+        if (is_trusted_peer(stream.socket().fd())) control_door_->admit(std::move(stream));
+      }));
+      control_reactor_->run();
+    });
+    return {};
+  }
+
+  /// Only the user that runs the server, and root, may give it orders without a key.
+  static bool is_trusted_peer(int fd) {
+    ucred peer{};
+    socklen_t length = sizeof peer;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) return false;
+    return peer.uid == geteuid() || peer.uid == 0;
+  }
+
+  void publish(std::shared_ptr<const relay::Snapshot> world,
+               std::vector<net::EgressAllowance> allowances,
+               std::vector<local::LocalModel> models) {
+    credential_allowances_ = std::move(allowances);
+    publish_egress();
+    runner_->set_models(std::move(models));
+    std::latch all_have_it(static_cast<std::ptrdiff_t>(workers_.size()));
+    for (auto& worker : workers_) {
+      worker->set_world(world, [&all_have_it] { all_have_it.count_down(); });
+    }
+    all_have_it.wait();
+  }
+
+  void publish_egress() {
+    auto policy = std::make_shared<net::EgressPolicy>();
+    policy->allow = config_.egress_allow;
+    policy->allow.insert(policy->allow.end(), credential_allowances_.begin(),
+                         credential_allowances_.end());
+    policy->own_ports = {config_.listen.port};
+    egress_->set_policy(std::move(policy));
+  }
+
+  std::size_t open_connections() const {
+    std::size_t count = 0;
+    for (const auto& worker : workers_) count += worker->open_connections();
+    return count;
+  }
+  void wait_for_connections(Instant until) {
+    while (open_connections() > 0 && clock_.now() < until) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+  }
+
+  local::RunnerSupervisor::Options runner_options() const;
+
+  HomePaths paths_;
+  Config config_;
+  SystemClock clock_;
+  const WallTime started_at_ = clock_.wall_now();
+  std::optional<HomeLock> lock_;
+  std::unique_ptr<Databases> databases_;
+  std::optional<store::SqliteAccessStore> access_store_;
+  std::optional<store::SqliteVaultStore> vault_store_;
+  std::optional<store::SqliteBudgetStore> budget_store_;
+  std::optional<store::SqliteOwnerPriceStore> price_store_;
+  std::optional<store::SqliteLocalModelStore> local_model_store_;
+  std::optional<store::SqliteEgressAllowanceStore> egress_store_;
+  std::optional<store::SqliteRecordStore> control_records_;
+  std::optional<store::SqliteRecordStore> written_records_;
+  std::optional<store::SqliteLedgerStore> ledger_store_;
+  std::unique_ptr<vault::Vault> vault_;
+  record::Metrics metrics_{{.version = CLAVIGER_VERSION, .revision = ""}};
+  const api::OpenAiDialect openai_;
+  std::unique_ptr<record::Recorder> recorder_;
+  std::unique_ptr<budget::JournalLedger> ledger_;
+  std::unique_ptr<net::Reactor> control_reactor_;
+  std::unique_ptr<net::Resolver> resolver_;
+  std::unique_ptr<net::Egress> egress_;
+  std::shared_ptr<net::TlsContext> listener_tls_;
+  std::unique_ptr<net::Listener> control_listener_;
+  std::unique_ptr<console::Control> control_;
+  std::optional<FrontDoor> control_door_;
+  std::filesystem::path runner_path_;
+  std::unique_ptr<local::RunnerSupervisor> runner_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<net::EgressAllowance> credential_allowances_;
+  std::jthread control_thread_;
+  std::atomic<bool> is_ready_{false};
+};
+
+int fail(std::string_view message) {
+  std::fprintf(stderr, "claviger: %.*s\n", static_cast<int>(message.size()), message.data());
+  return 1;
+}
+
+/// 10,000 connections need as many descriptors, twice where each has a provider's.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace
+
+int serve(const ServeOptions& options) {
+  // Before any key is read and any thread is started.
+  vault::harden_process();
+  raise_descriptor_limit();
+  signal(SIGPIPE, SIG_IGN);
+  sigset_t signals;
+  Server::fill_signals(signals);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("claviger"));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
+  spdlog::flush_on(spdlog::level::info);
+
+  const HomePaths paths(options.home);
+  if (auto checked = check_home(paths); !checked) return fail(checked.error());
+  auto config = read_config(paths.config());
+  if (!config) return fail(config.error());
+  if (options.listen) {
+    auto address = net::parse_listen_address(*options.listen);
+    if (!address) return fail(address.error());
+    config->listen = *address;
+  }
+  if (options.behind_tls_proxy) config->behind_tls_proxy = true;
+  if (auto whole = check_config(*config); !whole) return fail(whole.error());
+  Server::set_log_level(config->log_level);
+
+  Server server(paths, std::move(*config));
+  if (auto started = server.start(); !started) return fail(started.error());
+  for (const std::string& address : server.addresses()) {
+    spdlog::info("Claviger {} listens on {}", CLAVIGER_VERSION, address);
+  }
+  server.run();
+  server.shut_down();
+  spdlog::info("Claviger has stopped");
+  return 0;
+}
+
+}  // namespace claviger::server

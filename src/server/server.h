@@ -1,0 +1,47 @@
+#pragma once
+
+/// The composition root: constructs every room's objects, connects them, runs them, and ends
+/// them in order. No other place knows them all.
+
+#include <atomic>
+#include <expected>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/money.h"
+#include "server/config.h"
+
+namespace claviger::server {
+
+struct ServeOptions {
+  std::filesystem::path home;
+  std::optional<std::string> listen;  ///< HOST:PORT, instead of the settings'.
+  bool behind_tls_proxy = false;
+};
+
+/// `claviger serve`: runs until SIGTERM or SIGINT, then drains. Prints where it listens once
+/// it is ready. Returns the exit status; says what is wrong on standard error.
+int serve(const ServeOptions& options);
+
+struct InitOptions {
+  std::filesystem::path home;
+  NanoUsd default_limit;
+  bool as_json = false;
+};
+/// `claviger init`. Prints the first admin key, once.
+int init(const InitOptions& options);
+
+struct RestoreOptions {
+  std::filesystem::path home;
+  std::filesystem::path file;
+  /// What was spent since the backup was made, on every budget: without it nobody knows.
+  NanoUsd spent_since;
+  bool as_json = false;
+};
+/// `claviger restore`: replaces the home's database by a backup. The server must not run.
+/// Virtual keys stay disabled until each is confirmed by making a new one.
+int restore(const RestoreOptions& options);
+
+}  // namespace claviger::server
