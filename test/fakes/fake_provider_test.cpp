@@ -159,6 +159,15 @@ TEST(Bill, RoundsEachRequestUpOnce) {
             NanoUsd(1));
 }
 
+TEST(Bill, ModelsMayHavePricesOfTheirOwn) {
+  Bill bill({.input = {0}, .cached_input = {0}, .output = {1'000}});
+  bill.set_prices("dear", {.input = {0}, .cached_input = {0}, .output = {1'000'000}});
+  bill.charge(bill.open("dear"), {.completion_tokens = 3});
+  EXPECT_EQ(bill.cost(), NanoUsd(3'000));
+  bill.charge(bill.open("other"), {.completion_tokens = 3});
+  EXPECT_EQ(bill.cost(), NanoUsd(3'003));
+}
+
 TEST(Bill, ChargingAgainReplaces) {
   Bill bill({.input = {1'000'000}, .cached_input = {0}, .output = {1'000'000}});
   const RequestNumber number = bill.open("m");
@@ -189,6 +198,39 @@ TEST(Behaviour, TypingErrorsAreNotOverlooked) {
   EXPECT_TRUE(behaviour.reset);
   EXPECT_EQ(behaviour.usage, "twice");
   EXPECT_EQ(behaviour.chunks, 3);
+}
+
+TEST(Answer, PausesBeforeItsHeadAndBetweenEvents) {
+  Bill bill({.input = {1'000}, .cached_input = {0}, .output = {1'000}});
+  Behaviour behaviour;
+  behaviour.delay_ms_before_head = 30;
+  behaviour.delay_ms_between_events = 2;
+  behaviour.delay_us_between_events = 5;
+  Answer answer(behaviour, "head", ChatRequest{}, bill.open("m"), {.completion_tokens = 2}, bill);
+  std::string out;
+  EXPECT_EQ(answer.next(out), Answer::Step::wait);
+  EXPECT_EQ(answer.pause(), std::chrono::milliseconds(30));
+  EXPECT_EQ(out, "");
+  EXPECT_EQ(answer.next(out), Answer::Step::send);
+  EXPECT_EQ(out, "head");
+  EXPECT_EQ(answer.next(out), Answer::Step::send);
+  EXPECT_EQ(bill.total().completion_tokens, 1);
+  EXPECT_EQ(answer.next(out), Answer::Step::wait);
+  EXPECT_EQ(answer.pause(), std::chrono::microseconds(2'005));
+  EXPECT_EQ(answer.next(out), Answer::Step::send);
+  EXPECT_EQ(bill.total().completion_tokens, 2);
+}
+
+TEST(Answer, ThatNeverEndsIsBilledBeyondEveryBound) {
+  Bill bill({.input = {1'000}, .cached_input = {0}, .output = {1'000'000}});
+  Behaviour behaviour;
+  behaviour.never_ends = true;
+  ChatRequest request;
+  request.completion_tokens_max = 5;
+  Answer answer(behaviour, "head", request, bill.open("m"), {.completion_tokens = 5}, bill);
+  std::string out;
+  for (int step = 0; step < 1'001; ++step) ASSERT_EQ(answer.next(out), Answer::Step::send);
+  EXPECT_EQ(bill.cost(), NanoUsd(1'000 * 1'000));
 }
 
 TEST_F(FakeProvider, AnswersPlainlyAndBillsWhatItSays) {
@@ -315,6 +357,16 @@ TEST_F(FakeProvider, UsageIsAsOddAsToldAndTheBillIsNot) {
           R"("requests":6,"running":0,"prompt_tokens":30,"cached_tokens":0,"completion_tokens":192,"cost_nanos":{}}})",
           6 * 19950)))
       << bill();
+}
+
+TEST_F(FakeProvider, CachedTokensArePricedApartAndFreeOnesNotAtAll) {
+  const Answered cached = chat(
+      R"(,"fake":{"prompt_tokens":100,"cached_tokens":40,"completion_tokens":0,"reasoning_tokens":9})");
+  EXPECT_TRUE(has(cached.body, R"("cached_tokens":40)"));
+  EXPECT_TRUE(has(cached.body, R"("reasoning_tokens":9)"));
+  EXPECT_TRUE(has(bill_of(cached), fmt::format(R"("cost_nanos":{},)", 60 * 150 + 40 * 75)));
+  EXPECT_TRUE(has(bill_of(chat(R"(,"fake":{"free":true})")), R"("cost_nanos":0,)"));
+  EXPECT_TRUE(has(bill_of(chat(R"(,"stream":true,"fake":{"free":true})")), R"("cost_nanos":0,)"));
 }
 
 TEST_F(FakeProvider, DirectivesReachItThroughTheBodyTheModelAndAHeader) {
