@@ -74,6 +74,10 @@ def stories(home: pathlib.Path) -> None:
     costs = re.search(r"\$([\d.]+) of", out)
     check("and less is left than before", costs and left_before and float(costs[1]) < float(left_before), out)
 
+    status, out, err = quickstart(home, "--listen", f"127.0.0.1:{free_port()}", seconds_max=AGAIN_SECONDS_MAX)
+    check("another address for a running server is refused", status == 1 and "--stop" in err, err)
+    check("and the server goes on running", pathlib.Path(f"/proc/{pid.strip()}").exists())
+
     other = home.with_name("other")
     status, out, err = quickstart(other, *listen, seconds_max=AGAIN_SECONDS_MAX)
     check("a taken port is refused with what to do", status == 1 and "--listen" in err, err)
