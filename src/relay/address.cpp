@@ -19,7 +19,6 @@ Address Address::of_runner(const std::string& socket_path) {
   Address address;
   address.endpoint.unix_path = socket_path;
   address.pool_key = address.endpoint.key();
-  address.base_path = "/v1";
   address.host = "localhost";
   return address;
 }

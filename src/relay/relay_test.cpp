@@ -1,0 +1,435 @@
+/// The way of a request, whole: a caller and a provider on loopback, everything between them
+/// real but the store. Each test says what the provider answers and looks at what the caller
+/// reads, what the ledger says and what was recorded.
+
+#include "relay/relay.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "access/key_format.h"
+#include "api/openai/openai_dialect.h"
+#include "budget/memory_ledger.h"
+#include "net/listener.h"
+
+namespace claviger::relay {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+/// Keeps what was recorded.
+class KeptRecords final : public record::RecordStore {
+ public:
+  record::Result<void> append(const std::vector<record::Record>& records) override {
+    all.insert(all.end(), records.begin(), records.end());
+    return {};
+  }
+  record::Result<record::Record> find(RequestId) override {
+    return std::unexpected(record::RecordError::not_found);
+  }
+  record::Result<std::vector<record::Record>> list(const record::Query&) override { return all; }
+  record::Result<std::vector<record::UsageRow>> usage(record::Grouping,
+                                                      const record::Query&) override {
+    return std::vector<record::UsageRow>{};
+  }
+  std::vector<record::Record> all;
+};
+
+/// One model, `box/m`: $1 per million input tokens, $10 per million output tokens.
+catalog::Price test_price() {
+  catalog::Price price;
+  price.input = price.cached_input = price.cache_write = price.cache_write_1h =
+      PicoUsdPerUnit{1'000'000};
+  price.output = PicoUsdPerUnit{10'000'000};
+  price.source = "owner";
+  return price;
+}
+
+class RelayTest : public ::testing::Test {
+ protected:
+  static constexpr BudgetId kBudget{1};
+
+  void SetUp() override {
+    provider_listener_ = net::Listener::open(reactor_, {.host = "127.0.0.1", .port = 0}).value();
+    caller_listener_ = net::Listener::open(reactor_, {.host = "127.0.0.1", .port = 0}).value();
+    auto policy = std::make_shared<net::EgressPolicy>();
+    policy->allow = {{"127.0.0.1", provider_listener_->port()},
+                     {"127.0.0.1", caller_listener_->port()}};
+    egress_.set_policy(policy);
+    limit(dollars(1));
+    publish();
+  }
+
+  void limit(NanoUsd amount,
+             budget::WhenExhausted when_exhausted = budget::WhenExhausted::clamp) {
+    terms_ = {.id = kBudget, .limit = amount, .period = budget::Period::total,
+              .when_exhausted = when_exhausted};
+    ASSERT_TRUE(run(ledger_.set_terms(terms_)));
+  }
+
+  void publish(std::optional<catalog::Price> price = test_price()) {
+    auto hash_key = std::make_shared<Secret>(Secret::of_size(32));
+    access::NewKey key = access::make_key(access::KeyType::virtual_key, *hash_key);
+    key_ = key.text.reveal();
+    access::VirtualKey known;
+    known.id = VirtualKeyId{1};
+    known.hash = key.hash;
+    known.owner = OwnerId{1};
+    known.app = AppId{1};
+    known.owner_name = "ada";
+    known.models = models_;
+    known.limits = pace_;
+    known.pace = std::make_shared<access::Pace>();
+    auto world = std::make_shared<Snapshot>();
+    world->directory = std::make_shared<access::Directory>(
+        std::vector<access::Owner>{{.id = OwnerId{1}, .name = "ada"}},
+        std::vector<access::App>{{.id = AppId{1}, .name = "app"}},
+        std::vector<access::VirtualKey>{known}, std::vector<access::AdminKey>{}, hash_key);
+    std::vector<vault::OpenCredentials::Entry> entries;
+    const std::string base_url =
+        "http://127.0.0.1:" + std::to_string(provider_listener_->port()) + "/v1";
+    entries.push_back({.about = {.id = CredentialId{1},
+                                 .owner = OwnerId{1},
+                                 .provider = "openai-compatible",
+                                 .name = "box",
+                                 .base_url = base_url},
+                       .key = Secret::copy_of("sk-provider-key")});
+    world->credentials = std::make_shared<vault::OpenCredentials>(std::move(entries));
+    std::vector<route::StatedPrice> prices;
+    if (price) prices.push_back({.owner = OwnerId{1}, .model = "box/m", .price = *price});
+    world->routes = std::make_shared<route::Table>(
+        std::vector<route::Place>{{.credential = CredentialId{1},
+                                   .owner = OwnerId{1},
+                                   .provider = "openai-compatible",
+                                   .name = "box",
+                                   .base_url = base_url,
+                                   .is_own_endpoint = true}},
+        std::vector<route::LocalPlace>{}, prices, catalog::PriceBook::embedded());
+    world->budgets = std::make_shared<budget::BudgetBook>(
+        std::vector<budget::Budget>{{.terms = terms_, .scope = budget::Scope::workspace}});
+    world->profiles = provider::Profiles::embedded();
+    relay_.set_world(world);
+  }
+
+  /// What the provider sees, and says: raw bytes, after which it may close.
+  Task<void> play_provider(net::Stream stream) {
+    net::ServerConnection connection(std::move(stream), caller_limits_, date_line_);
+    for (;;) {
+      auto read = co_await connection.read_head();
+      if (read) read = co_await connection.read_body();
+      if (!read) break;
+      provider_saw_ = std::string(connection.body());
+      provider_saw_key_ = std::string(connection.head().value_of("authorization"));
+      provider_saw_target_ = std::string(connection.head().target);
+      ++provider_requests_;
+      connection.release_request();
+      for (const std::string& piece : provider_says_) {
+        if (piece == "WAIT") {
+          char byte = 0;
+          const auto gone =
+              co_await connection.stream().read_some({&byte, 1}, reactor_.after(5s));
+          provider_was_left_ = !gone && gone.error() != net::IoError::timed_out;
+          co_return;
+        }
+        if (!co_await connection.stream().write_all(piece, reactor_.after(5s))) co_return;
+        co_await reactor_.sleep_until(reactor_.after(1ms));
+      }
+      if (provider_closes_) break;
+    }
+  }
+
+  Task<void> play_claviger(net::Stream stream) {
+    net::ServerConnection connection(std::move(stream), caller_limits_, date_line_);
+    while (connection.keeps_open() && co_await connection.read_head()) {
+      const auto target = net::http::split_target(connection.head().target);
+      co_await relay_.serve(connection, *target);
+      connection.release_request();
+    }
+    co_await connection.linger();
+  }
+
+  /// Sends one request and reads the whole answer.
+  std::string ask(const std::string& body, const std::string& path = "/v1/chat/completions",
+                  const std::string& method = "POST") {
+    std::string answer;
+    if (!is_listening_) {
+      spawn(provider_listener_->run([this](net::Stream s) { spawn(play_provider(std::move(s))); }));
+      spawn(caller_listener_->run([this](net::Stream s) { spawn(play_claviger(std::move(s))); }));
+      is_listening_ = true;
+    }
+    const std::string request = method + " " + path + " HTTP/1.1\r\nhost: x\r\nauthorization: Bearer " +
+                                key_ + "\r\ncontent-type: application/json\r\ncontent-length: " +
+                                std::to_string(body.size()) + "\r\nconnection: close\r\n\r\n" + body;
+    spawn([](RelayTest& t, const std::string& bytes, std::string& out) -> Task<void> {
+      co_await resume_on{t.reactor_};
+      auto stream = co_await t.egress_.connect(
+          t.reactor_, {.host = "127.0.0.1", .port = t.caller_listener_->port()},
+          t.reactor_.after(5s));
+      (void)co_await stream->write_all(bytes, t.reactor_.after(5s));
+      char piece[8192];
+      while (out.find(t.caller_leaves_at_) == std::string::npos || t.caller_leaves_at_.empty()) {
+        const auto count = co_await stream->read_some(piece, t.reactor_.after(5s));
+        if (!count) break;
+        out.append(piece, *count);
+      }
+      stream->close();
+      co_await t.reactor_.sleep_until(t.reactor_.after(150ms));
+      t.reactor_.stop();
+    }(*this, request, answer));
+    reactor_.run();
+    recorder_.flush();
+    return answer;
+  }
+
+  const record::Record& record() const { return records_.all.back(); }
+  budget::Balance balance() { return run(ledger_.balance(kBudget)).value(); }
+
+  static std::string json_answer(const std::string& body, const std::string& status = "200 OK",
+                                 const std::string& more_headers = "") {
+    return "HTTP/1.1 " + status + "\r\ncontent-type: application/json\r\n" + more_headers +
+           "content-length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  }
+  static std::string chunk(const std::string& bytes) {
+    const net::http::ChunkHead head(bytes.size());
+    return std::string(head.text()) + bytes + "\r\n";
+  }
+  static std::string stream_head() {
+    return "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+  }
+
+  SystemClock clock_;
+  net::Reactor reactor_{clock_};
+  net::Resolver resolver_{clock_};
+  net::Egress egress_{resolver_, nullptr};
+  net::ProviderPool pool_{reactor_, egress_};
+  net::ServerLimits caller_limits_;
+  net::http::DateLine date_line_;
+  budget::MemoryLedger ledger_{clock_};
+  budget::BudgetTerms terms_;
+  KeptRecords records_;
+  record::Recorder recorder_{records_, {}};
+  record::Metrics metrics_{{.version = "test", .revision = ""}};
+  api::OpenAiDialect openai_;
+  Limits limits_;
+  Relay relay_{{.reactor = reactor_,
+                .pool = pool_,
+                .ledger = ledger_,
+                .recorder = recorder_,
+                .metrics = metrics_,
+                .openai = openai_,
+                .runner = nullptr,
+                .history = nullptr},
+               limits_};
+  std::unique_ptr<net::Listener> provider_listener_;
+  std::unique_ptr<net::Listener> caller_listener_;
+  std::vector<std::string> models_;
+  access::PaceLimits pace_;
+  std::string key_;
+  bool is_listening_ = false;
+  std::vector<std::string> provider_says_;
+  bool provider_closes_ = false;
+  bool provider_was_left_ = false;
+  std::string caller_leaves_at_;
+  std::string provider_saw_;
+  std::string provider_saw_key_;
+  std::string provider_saw_target_;
+  int provider_requests_ = 0;
+};
+
+const std::string kAsk = R"({"model":"box/m","messages":[{"role":"user","content":"hi"}],"max_tokens":50})";
+const std::string kAskStream =
+    R"({"model":"box/m","messages":[{"role":"user","content":"hi"}],"max_tokens":50,"stream":true})";
+const std::string kAnswer =
+    R"({"id":"x","choices":[{"index":0,"message":{"role":"assistant","content":"hello"},"finish_reason":"stop"}],"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15},"new_field":[1,2]})";
+
+TEST_F(RelayTest, AnAnswerComesBackWithItsCostAndIsSettledToTheNanoDollar) {
+  provider_says_ = {json_answer(kAnswer)};
+  const std::string answer = ask(kAsk);
+  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 200 OK"));
+  EXPECT_THAT(answer, HasSubstr(R"("content":"hello")"));
+  EXPECT_THAT(answer, HasSubstr(R"("new_field":[1,2])"));
+  EXPECT_THAT(answer, HasSubstr(R"("cost":0.00006)"));
+  EXPECT_THAT(answer, HasSubstr("x-claviger-cost: 0.00006"));
+  EXPECT_THAT(answer, HasSubstr("x-claviger-model: box/m"));
+  EXPECT_THAT(answer, HasSubstr("x-claviger-budget-remaining: 0.99994"));
+  EXPECT_EQ(balance().spent, NanoUsd(10 * 1000 + 5 * 10'000));
+  EXPECT_EQ(balance().held, NanoUsd(0));
+  EXPECT_EQ(record().cost, NanoUsd(60'000));
+  EXPECT_EQ(record().status, 200);
+  EXPECT_EQ(record().finish_reason, "stop");
+  EXPECT_EQ(record().cost_state, record::CostState::billed);
+}
+
+TEST_F(RelayTest, TheProviderGetsTheCallersBytesApartFromTheModelsName) {
+  provider_says_ = {json_answer(kAnswer)};
+  ask(R"({"model":"box/m", "messages":[{"role":"user","content":"h\u00e9"}], "max_tokens":50, "xyz": {"a":1}})");
+  EXPECT_EQ(provider_saw_,
+            R"({"model":"m", "messages":[{"role":"user","content":"h\u00e9"}], "max_tokens":50, "xyz": {"a":1}})");
+  EXPECT_EQ(provider_saw_key_, "Bearer sk-provider-key");
+  EXPECT_EQ(provider_saw_target_, "/v1/chat/completions");
+}
+
+TEST_F(RelayTest, AStreamIsPassedOnEventByEventAndItsUsageIsHiddenUnlessAskedFor) {
+  const std::string usage =
+      "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":5}}\n\n";
+  provider_says_ = {stream_head(),
+                    chunk("data: {\"choices\":[{\"delta\":{\"content\":\"he\"}}]}\n\nda"),
+                    chunk("ta: {\"choices\":[{\"delta\":{\"content\":\"llo\"},\"finish_reason\":\"stop\"}]}\n\n"),
+                    chunk(usage + "data: [DONE]\n\n"), "0\r\n\r\n"};
+  const std::string hidden = ask(kAskStream);
+  EXPECT_THAT(provider_saw_, HasSubstr(R"("include_usage":true)"));
+  EXPECT_THAT(hidden, HasSubstr(R"("content":"he")"));
+  EXPECT_THAT(hidden, HasSubstr(R"("content":"llo")"));
+  EXPECT_THAT(hidden, HasSubstr("data: [DONE]"));
+  EXPECT_THAT(hidden, Not(HasSubstr("prompt_tokens")));
+  EXPECT_EQ(balance().spent, NanoUsd(60'000));
+
+  const std::string shown = ask(
+      R"({"model":"box/m","messages":[],"max_tokens":50,"stream":true,"stream_options":{"include_usage":true}})");
+  EXPECT_THAT(shown, HasSubstr(R"("cost":0.00006)"));
+  EXPECT_EQ(balance().spent, NanoUsd(120'000));
+}
+
+TEST_F(RelayTest, AStreamThatDiesEndsWithAnHonestErrorAndCostsItsHold) {
+  provider_says_ = {stream_head(), chunk("data: {\"choices\":[{\"delta\":{\"content\":\"he\"}}]}\n\n")};
+  provider_closes_ = true;
+  const std::string answer = ask(kAskStream);
+  EXPECT_THAT(answer, HasSubstr(R"("content":"he")"));
+  EXPECT_THAT(answer, HasSubstr("provider_broke_off"));
+  EXPECT_THAT(answer, Not(HasSubstr("[DONE]")));
+  EXPECT_EQ(record().cost_state, record::CostState::estimated);
+  EXPECT_EQ(record().cost, record().held);
+  EXPECT_EQ(balance().spent, record().held);
+  EXPECT_EQ(balance().held, NanoUsd(0));
+}
+
+TEST_F(RelayTest, ACallerWhoLeavesTakesTheProvidersConnectionAlong) {
+  provider_says_ = {stream_head(), chunk("data: {\"choices\":[{\"delta\":{\"content\":\"he\"}}]}\n\n"),
+                    "WAIT"};
+  caller_leaves_at_ = "\"he\"";
+  ask(kAskStream);
+  EXPECT_TRUE(provider_was_left_);
+  ASSERT_FALSE(records_.all.empty());
+  EXPECT_TRUE(record().caller_left);
+  EXPECT_EQ(record().cost_state, record::CostState::estimated);
+}
+
+TEST_F(RelayTest, AProvidersErrorKeepsItsStatusAndWordsAndCostsNothing) {
+  provider_says_ = {json_answer(
+      R"({"error":{"message":"slow down","type":"rate_limit","code":"rate_limit_exceeded"}})",
+      "429 Too Many Requests", "retry-after: 7\r\nx-ratelimit-remaining-requests: 0\r\n")};
+  const std::string answer = ask(kAsk);
+  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 429"));
+  EXPECT_THAT(answer, HasSubstr("slow down"));
+  EXPECT_THAT(answer, HasSubstr(R"("claviger":)"));
+  EXPECT_THAT(answer, HasSubstr("x-should-retry: true"));
+  EXPECT_THAT(answer, HasSubstr("retry-after: 7"));
+  EXPECT_THAT(answer, HasSubstr("x-ratelimit-remaining-requests: 0"));
+  EXPECT_EQ(balance().spent, NanoUsd(0));
+  EXPECT_EQ(balance().held, NanoUsd(0));
+}
+
+TEST_F(RelayTest, AnEdgesErrorPageCountsAsSpentUntilTheBillSaysOtherwise) {
+  provider_says_ = {
+      "HTTP/1.1 504 Gateway Timeout\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>"};
+  const std::string answer = ask(kAsk);
+  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 504"));
+  EXPECT_EQ(record().cost_state, record::CostState::estimated);
+  EXPECT_EQ(balance().spent, record().held);
+}
+
+TEST_F(RelayTest, ImpossibleUsageIsQuarantinedAtTheHold) {
+  provider_says_ = {json_answer(R"({"choices":[],"usage":{"prompt_tokens":-5,"completion_tokens":1}})")};
+  ask(kAsk);
+  EXPECT_EQ(record().cost_state, record::CostState::quarantined);
+  EXPECT_EQ(balance().spent, record().held);
+}
+
+TEST_F(RelayTest, WhatDoesNotFitIsRefusedWithWhatWouldHelp) {
+  limit(NanoUsd(100'000), budget::WhenExhausted::refuse);
+  publish();
+  const std::string answer = ask(
+      R"({"model":"box/m","messages":[{"role":"user","content":"hi"}],"max_tokens":50000})");
+  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 402"));
+  EXPECT_THAT(answer, HasSubstr("budget_exhausted"));
+  EXPECT_THAT(answer, HasSubstr("the workspace's budget has $0.0001 left"));
+  EXPECT_THAT(answer, HasSubstr("x-should-retry: false"));
+  EXPECT_EQ(provider_requests_, 0);
+}
+
+TEST_F(RelayTest, AClampedBoundIsWrittenIntoTheProvidersRequest) {
+  limit(NanoUsd(10'000'000));
+  publish();
+  provider_says_ = {json_answer(kAnswer)};
+  const std::string answer = ask(
+      R"({"model":"box/m","messages":[{"role":"user","content":"hi"}],"max_tokens":50000})");
+  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 200"));
+  EXPECT_THAT(answer, HasSubstr("x-claviger-clamped: "));
+  EXPECT_THAT(provider_saw_, Not(HasSubstr("50000")));
+  EXPECT_LE(record().held, NanoUsd(10'000'000));
+  EXPECT_EQ(balance().spent, NanoUsd(60'000));
+}
+
+TEST_F(RelayTest, WithoutABoundOfTheCallersOursIsWrittenIn) {
+  provider_says_ = {json_answer(kAnswer)};
+  ask(R"({"model":"box/m","messages":[]})");
+  EXPECT_THAT(provider_saw_, HasSubstr("max_tokens"));
+}
+
+TEST_F(RelayTest, AModelWithoutAPriceIsRefused) {
+  publish(std::nullopt);
+  EXPECT_THAT(ask(kAsk), HasSubstr("cannot_be_priced"));
+  EXPECT_EQ(provider_requests_, 0);
+}
+
+TEST_F(RelayTest, StrangersAndStrangeRequestsAreRefusedBeforeAnythingIsSpent) {
+  EXPECT_THAT(ask("not json"), HasSubstr("HTTP/1.1 400"));
+  EXPECT_THAT(ask(R"({"model":"box/m","model":"box/n","messages":[]})"), HasSubstr("repeated_key"));
+  EXPECT_THAT(ask(R"({"model":"nope","messages":[]})"), HasSubstr("unknown_model"));
+  EXPECT_THAT(ask("{}", "/v1/nothing"), HasSubstr("HTTP/1.1 404"));
+  EXPECT_THAT(ask("", "/v1/chat/completions", "GET"), HasSubstr("HTTP/1.1 405"));
+  key_[10] = key_[10] == 'A' ? 'B' : 'A';
+  EXPECT_THAT(ask(kAsk), HasSubstr("HTTP/1.1 401"));
+  EXPECT_EQ(provider_requests_, 0);
+  EXPECT_EQ(balance().spent, NanoUsd(0));
+}
+
+TEST_F(RelayTest, AKeyIsHeldToItsModelsAndItsPace) {
+  models_ = {"other/*"};
+  publish();
+  EXPECT_THAT(ask(kAsk), HasSubstr("model_not_allowed"));
+  models_ = {};
+  pace_.requests_per_minute = 1;
+  publish();
+  provider_says_ = {json_answer(kAnswer)};
+  EXPECT_THAT(ask(kAsk), HasSubstr("HTTP/1.1 200"));
+  const std::string second = ask(kAsk);
+  EXPECT_THAT(second, HasSubstr("HTTP/1.1 429"));
+  EXPECT_THAT(second, HasSubstr("retry-after: "));
+}
+
+TEST_F(RelayTest, AnUnreachableProviderIsSaidAndCostsNothing) {
+  provider_listener_.reset();
+  provider_listener_ = net::Listener::open(reactor_, {.host = "127.0.0.1", .port = 0}).value();
+  egress_.set_policy(std::make_shared<net::EgressPolicy>(net::EgressPolicy{
+      .allow = {{"127.0.0.1", caller_listener_->port()}}}));
+  const std::string answer = ask(kAsk);
+  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 403"));
+  EXPECT_THAT(answer, HasSubstr("egress_refused"));
+  EXPECT_EQ(balance().spent, NanoUsd(0));
+  EXPECT_EQ(balance().held, NanoUsd(0));
+}
+
+TEST_F(RelayTest, ListsOnlyWhatTheKeyCanUse) {
+  const std::string answer = ask("", "/v1/models", "GET");
+  EXPECT_THAT(answer, HasSubstr(R"("id":"box/m")"));
+  EXPECT_THAT(ask("", "/v1/models/box%2Fm", "GET"), HasSubstr(R"("id":"box/m")"));
+  EXPECT_THAT(ask("", "/v1/models/unknown", "GET"), HasSubstr("HTTP/1.1 404"));
+}
+
+}  // namespace
+}  // namespace claviger::relay
