@@ -66,6 +66,10 @@ class Operations {
   virtual std::expected<void, std::string> backup_to(const std::string& file) = 0;
   /// A new root key on disk and every secret wrapped by it.
   virtual std::expected<void, std::string> rotate_root_key() = 0;
+  /// After a restore no virtual key works until an operator has confirmed them (POST
+  /// /keys/confirm): the snapshot's directory is then built without any.
+  virtual bool are_keys_disabled() = 0;
+  virtual std::expected<void, std::string> confirm_keys() = 0;
   virtual std::vector<Finding> examine() = 0;
   struct Status {
     std::string version;

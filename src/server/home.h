@@ -28,6 +28,8 @@ struct HomePaths {
   std::filesystem::path passphrase() const { return root / "root.passphrase"; }
   std::filesystem::path database() const { return root / "claviger.db"; }
   std::filesystem::path journal() const { return root / "journal"; }
+  /// There after a restore, until an operator has confirmed the virtual keys.
+  std::filesystem::path keys_disabled() const { return root / "keys-disabled"; }
   std::filesystem::path run() const { return root / "run"; }
   std::filesystem::path lock() const { return run() / "server.lock"; }
   std::filesystem::path control_socket() const { return run() / "control.sock"; }

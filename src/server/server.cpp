@@ -220,6 +220,13 @@ class Server final : public ControlDesk, public console::Operations, public rela
     if (!done) return problem(done.error().message);
     return {};
   }
+  bool are_keys_disabled() override { return std::filesystem::exists(paths_.keys_disabled()); }
+  std::expected<void, std::string> confirm_keys() override {
+    std::error_code error;
+    std::filesystem::remove(paths_.keys_disabled(), error);
+    if (error) return problem("cannot remove " + paths_.keys_disabled().string());
+    return {};
+  }
   std::vector<console::Finding> examine() override {
     return examine_installation({.paths = paths_,
                                  .config = config_,

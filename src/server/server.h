@@ -41,7 +41,7 @@ struct RestoreOptions {
   bool as_json = false;
 };
 /// `claviger restore`: replaces the home's database by a backup. The server must not run.
-/// Virtual keys stay disabled until each is confirmed by making a new one.
+/// Virtual keys stay disabled until `claviger key confirm`.
 int restore(const RestoreOptions& options);
 
 }  // namespace claviger::server
