@@ -237,6 +237,10 @@ class Answer:
         except ValueError as error:
             raise AssertionError(f"claviger {' '.join(self.arguments)}: no JSON: {self.out!r} {self.err!r}") from error
 
+    def rows(self) -> list[Any]:
+        """The entries of a list."""
+        return self.json()["data"]
+
     def found(self, pattern: str) -> str:
         """The first match in what it printed, e.g. an id; raises where there is none."""
         match = re.search(pattern, self.out)
@@ -325,7 +329,7 @@ class Home:
     def balance(self, budget: str) -> dict[str, int]:
         """limit, spent, held, unconfirmed and left in nano-dollars."""
         shown = self.do("budget", "show", budget, "--json").json()
-        return {name: nanos(shown[name]) for name in ("limit", "spent", "held", "unconfirmed", "left")}
+        return {name: nanos(shown[f"{name}_usd"]) for name in ("limit", "spent", "held", "unconfirmed", "left")}
 
     def record(self, request_id: str) -> dict[str, Any]:
         """The record of a request; written off its way, so it may take a moment to be there."""

@@ -163,9 +163,9 @@ def cancelled_streams_never_cost_less_than_billed(checks: Checks, world: World) 
 
 
 def ledger_survives_a_restart(checks: Checks, world: World) -> None:
-    budgets = [row["id"] for row in world.home.do("budget", "list", "--json").json()]
+    budgets = [row["id"] for row in world.home.do("budget", "list", "--json").rows()]
     before = {budget: world.settled(budget) for budget in budgets}
-    recorded = sum(nanos(row["cost"]) for row in world.home.do("usage", "--by", "owner", "--json").json())
+    recorded = sum(nanos(row["cost_usd"]) for row in world.home.do("usage", "--by", "owner", "--json").rows())
     checks.equal(
         "usage adds up to what the owners' budgets spent", recorded,
         sum(world.settled(budget)["spent"] for budget in world.own_budgets),

@@ -56,9 +56,9 @@ class Story:
         self.checks.check("x-claviger-overhead-us is a number", raw.headers["x-claviger-overhead-us"].isdigit())
 
         request_id = raw.headers["x-claviger-request-id"]
-        self.checks.equal("the record has the cost", nanos(self.world.home.record(request_id)["cost"]), expected)
+        self.checks.equal("the record has the cost", nanos(self.world.home.record(request_id)["cost_usd"]), expected)
         status, _, body = self.world.server.call("GET", f"/v1/requests/{request_id}", key=self.world.key)
-        self.checks.check("the caller can look it up", status == 200 and nanos(read_json(body)["cost"]) == expected, body)
+        self.checks.check("the caller can look it up", status == 200 and nanos(read_json(body)["cost_usd"]) == expected, body)
         status, _, body = self.world.server.call("GET", f"/v1/requests/{request_id}", key=self.world.poor_key)
         self.checks.equal("and nobody else can", status, 404)
 
@@ -101,7 +101,7 @@ class Story:
         expected = cost_nanos(final.usage.prompt_tokens, final.usage.completion_tokens)
         self.checks.equal("and carries the cost", nanos(f"{final.usage.cost:.9f}"), expected)
         request_id = stream.response.headers["x-claviger-request-id"]
-        self.checks.equal("the record has it too", nanos(self.world.home.record(request_id)["cost"]), expected)
+        self.checks.equal("the record has it too", nanos(self.world.home.record(request_id)["cost_usd"]), expected)
 
     def streaming_without_usage(self) -> None:
         """Callers that did not ask for usage index choices[0] in every event."""
@@ -109,7 +109,7 @@ class Story:
         events = list(stream)
         self.checks.check("no usage event comes unasked", all(event.choices for event in events), events[-1:])
         record = self.world.home.record(stream.response.headers["x-claviger-request-id"])
-        self.checks.check("and the cost is known all the same", nanos(record["cost"]) > 0, record)
+        self.checks.check("and the cost is known all the same", nanos(record["cost_usd"]) > 0, record)
 
     def cancellation(self) -> None:
         stream = self.sdk.chat.completions.create(model=MODEL, messages=LONG, max_tokens=1500, stream=True)
@@ -224,7 +224,7 @@ class Story:
     def exhausted(self) -> None:
         """Two retries are allowed, so a 402 that invited them would be seen as three requests."""
         poor = self.with_key(self.world.poor_key, retries=2)
-        before = len(self.world.home.do("requests", "--last", "200", "--json").json())
+        before = len(self.world.home.do("requests", "--last", "200", "--json").rows())
         error = self.expect(openai.APIStatusError, 402, "an exhausted budget refuses", lambda: self.ask(poor))
         if not error:
             return
@@ -234,7 +234,7 @@ class Story:
         self.checks.matches("the message says how much is left", error.body["message"], r"\$0\.0000")
         record = self.world.home.record(verdict["request_id"])
         self.checks.equal("the record has the status", record["status"], 402)
-        after = len(self.world.home.do("requests", "--last", "200", "--json").json())
+        after = len(self.world.home.do("requests", "--last", "200", "--json").rows())
         self.checks.equal("the SDK did not try again", after - before, 1)
         self.checks.equal("nothing was spent", self.world.home.balance(self.world.bob_budget)["spent"], 0)
 
@@ -243,8 +243,8 @@ class Story:
         home = self.world.home
 
         def agree() -> bool:
-            rows = home.do("requests", "--last", "200", "--json").json()
-            recorded = sum(nanos(row["cost"]) for row in rows)
+            rows = home.do("requests", "--last", "200", "--json").rows()
+            recorded = sum(nanos(row["cost_usd"]) for row in rows)
             return recorded == home.balance(self.world.alice_budget)["spent"] > 0
 
         self.checks.check("the records add up to what the budget spent", wait_until("records and budget agree", agree, 5))
