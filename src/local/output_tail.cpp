@@ -6,9 +6,6 @@
 namespace claviger::local {
 namespace {
 
-/// How many of the kept lines a message shows.
-constexpr std::size_t lines_shown_max = 3;
-
 /// Beginnings of what is printed on the way out. `what():` is not among them: an exception's
 /// text may quote a request.
 constexpr std::array<std::string_view, 5> words_of_giving_up = {
@@ -43,7 +40,8 @@ void OutputTail::add(std::string_view bytes) {
 
 void OutputTail::is_serving() {
   serving_ = true;
-  lines_.clear();
+  first_lines_.clear();
+  last_line_.clear();
   line_.clear();
 }
 
@@ -53,9 +51,10 @@ void OutputTail::end_line() {
       !is_noise(line) && (!serving_ || std::ranges::any_of(words_of_giving_up, [&](auto words) {
         return line.find(words) != std::string_view::npos;
       }));
-  if (keep) {
-    lines_.emplace_back(line);
-    if (lines_.size() > lines_max) lines_.pop_front();
+  if (keep && first_lines_.size() < first_lines_max) {
+    first_lines_.emplace_back(line);
+  } else if (keep) {
+    last_line_ = line;
   }
   line_.clear();
 }
@@ -63,13 +62,11 @@ void OutputTail::end_line() {
 std::string OutputTail::last_words() const {
   OutputTail ended = *this;
   ended.end_line();
-  const auto& lines = ended.lines_;
   std::string words;
-  const std::size_t shown = std::min(lines.size(), lines_shown_max);
-  for (std::size_t i = lines.size() - shown; i < lines.size(); ++i) {
-    if (!words.empty()) words += " | ";
-    words += lines[i];
+  for (const std::string& line : ended.first_lines_) {
+    words += (words.empty() ? "" : " | ") + line;
   }
+  if (!ended.last_line_.empty()) words += " | " + ended.last_line_;
   return words;
 }
 
