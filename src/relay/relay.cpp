@@ -105,11 +105,7 @@ Task<std::expected<void, ErrorAnswer>> Relay::call_provider(Job& job) {
       co_return std::unexpected(runner_failed({.error = route::RunnerError::no_runner,
                                                .message = "this server runs no model files"}));
     }
-    const auto lease = co_await parts_.runner->acquire(
-        job.target.local_model, parts_.reactor.after(limits_.runner_start_time_max));
-    if (!lease) co_return std::unexpected(runner_failed(lease.error()));
-    const Address address = Address::of_runner(lease->socket_path());
-    co_return co_await send_and_deliver(job, address, lease->token().reveal());
+    co_return co_await call_runner(job);
   }
   const auto* const credential = job.world->credentials->find(job.target.credential);
   if (credential == nullptr || credential->about.disabled) {
@@ -120,6 +116,20 @@ Task<std::expected<void, ErrorAnswer>> Relay::call_provider(Job& job) {
   const Address* const address = address_of(base_url);
   if (address == nullptr) co_return std::unexpected(credential_gone());
   co_return co_await send_and_deliver(job, *address, credential->key.reveal());
+}
+
+Task<std::expected<void, ErrorAnswer>> Relay::call_runner(Job& job) {
+  // A runner that died a moment ago refuses the connection: nothing was sent, so asking once
+  // more is safe, and starts it anew.
+  constexpr int kTriesMax = 2;
+  for (int tried = 1;; ++tried) {
+    const auto lease = co_await parts_.runner->acquire(
+        job.target.local_model, parts_.reactor.after(limits_.runner_start_time_max));
+    if (!lease) co_return std::unexpected(runner_failed(lease.error()));
+    const Address address = Address::of_runner(lease->socket_path());
+    auto done = co_await send_and_deliver(job, address, lease->token().reveal());
+    if (done || job.reached_provider || tried == kTriesMax) co_return done;
+  }
 }
 
 Task<std::expected<void, ErrorAnswer>> Relay::send_and_deliver(Job& job, const Address& address,

@@ -88,6 +88,7 @@ class Relay {
   // Money, provider, answer.
   Task<Done> hold(Job& job);
   Task<Done> call_provider(Job& job);
+  Task<Done> call_runner(Job& job);
   Task<Done> send_and_deliver(Job& job, const Address& address, std::string_view key);
   Task<net::IoResult<void>> send_request(Job& job, const Address& address, std::string_view key,
                                          net::ProviderExchange& provider);

@@ -195,13 +195,13 @@ const std::vector<Setting>& settings() {
       {"ledger", "durability", after_restart,
        [](const toml::node& node, Config& config) -> Error {
          const auto value = node.value_exact<std::string>();
-         if (value == "fast") config.durability = LedgerDurability::fast;
-         else if (value == "strict") config.durability = LedgerDurability::strict;
+         if (value == "fast") config.durability = budget::Durability::fast;
+         else if (value == "strict") config.durability = budget::Durability::strict;
          else return "must be \"fast\" or \"strict\"";
          return std::nullopt;
        },
        [](const Config& config) {
-         return std::string(config.durability == LedgerDurability::fast ? "fast" : "strict");
+         return std::string(config.durability == budget::Durability::fast ? "fast" : "strict");
        }},
       duration<milliseconds>("ledger", "group_commit_ms", after_restart,
                              [](Config& c) -> auto& { return c.group_commit; }, 1, 1000),
@@ -216,14 +216,20 @@ const std::vector<Setting>& settings() {
        [](const Config& config) {
          return fmt::format("[{}]", fmt::join(config.sandbox_allow_missing, ", "));
        }},
-      number("local", "runners_max", after_restart, [](Config& c) -> auto& { return c.runners_max; },
-             1, 64),
-      number("local", "runner_threads", after_restart,
-             [](Config& c) -> auto& { return c.runner_threads; }, 0, 256),
-      number("local", "runner_requests_max", after_restart,
-             [](Config& c) -> auto& { return c.runner_requests_max; }, 1, 64),
-      duration<minutes>("local", "runner_idle_minutes_max", after_restart,
-                        [](Config& c) -> auto& { return c.runner_idle_time_max; }, 1, 10'080),
+      number("local", "runners_max", after_restart,
+             [](Config& c) -> auto& { return c.runner_limits.runners_max; }, 1, 64),
+      number("local", "requests_per_runner_max", after_restart,
+             [](Config& c) -> auto& { return c.runner_limits.leases_per_runner_max; }, 1, 1024),
+      duration<minutes>("local", "idle_minutes_max", after_restart,
+                        [](Config& c) -> auto& { return c.runner_limits.idle_stop; }, 1, 10'080),
+      number("local", "request_slots", after_restart,
+             [](Config& c) -> auto& { return c.runner_tuning.request_slots; }, 1, 64),
+      number("local", "threads", after_restart,
+             [](Config& c) -> auto& { return c.runner_tuning.threads; }, 0, 256),
+      number("local", "prompt_cache_mib", after_restart,
+             [](Config& c) -> auto& { return c.runner_tuning.prompt_cache_mib; }, 0, 1 << 20),
+      number("local", "nice", after_restart,
+             [](Config& c) -> auto& { return c.runner_tuning.nice_level; }, 0, 19),
 
       text("vault", "root_key", after_restart, [](Config& c) -> auto& { return c.root_key; }),
       choice("log", "level", at_once, [](Config& c) -> auto& { return c.log_level; },

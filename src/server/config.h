@@ -11,17 +11,15 @@
 #include <string_view>
 #include <vector>
 
+#include "budget/journal_ledger.h"
+#include "local/runner_program.h"
+#include "local/runner_schedule.h"
 #include "net/egress.h"
 #include "net/listener.h"
 #include "net/server_connection.h"
 #include "relay/limits.h"
 
 namespace claviger::server {
-
-enum class LedgerDurability : std::uint8_t {
-  fast,    ///< The journal reaches the disk in groups, every few milliseconds.
-  strict,  ///< A request leaves only after its hold is on disk.
-};
 
 struct Config {
   // [server]
@@ -41,17 +39,15 @@ struct Config {
   std::vector<net::EgressAllowance> egress_allow;
 
   // [ledger]
-  LedgerDurability durability = LedgerDurability::fast;
+  budget::Durability durability = budget::Durability::fast;
   std::chrono::milliseconds group_commit{5};
 
   // [local]
   std::string runner_path;  ///< Empty: CLAVIGER_RUNNER, then the PATH, then the cache folder.
   std::string sandbox = "on";
   std::vector<std::string> sandbox_allow_missing;
-  std::size_t runners_max = 4;
-  std::size_t runner_threads = 0;  ///< 0: one per core.
-  std::size_t runner_requests_max = 4;
-  std::chrono::minutes runner_idle_time_max{10};
+  local::RunnerLimits runner_limits;
+  local::RunnerTuning runner_tuning;
 
   // [vault]
   std::string root_key = "file";  ///< "file", "passphrase", "fd:N" or "systemd:NAME".

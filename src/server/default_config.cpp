@@ -42,9 +42,12 @@ std::string_view default_config_text() {
 # sandbox = "on"                  # (restart) "off": trust every model file.
 # sandbox_allow_missing = []      # (restart) Parts that this machine may lack, see `claviger doctor`.
 # runners_max = 4                 # (restart) Model processes at once.
-# runner_threads = 0              # (restart) Of each; 0: one per core.
-# runner_requests_max = 4         # (restart) At once in each.
-# runner_idle_minutes_max = 10    # (restart) Then it is stopped.
+# requests_per_runner_max = 64    # (restart) Answered or waiting in one of them.
+# idle_minutes_max = 10           # (restart) Then a model is unloaded.
+# request_slots = 4               # (restart) Answered at once by one process.
+# threads = 0                     # (restart) Of each process; 0: one fewer than the cores.
+# prompt_cache_mib = 256          # (restart) Of each process, for conversations that go on.
+# nice = 10                       # (restart) 0 to 19: how much they yield to others.
 
 [vault]
 # root_key = "file"               # (restart) "file", "passphrase", "fd:N" or "systemd:NAME".

@@ -6,6 +6,7 @@
 #include <sys/statvfs.h>
 
 #include "base/secret.h"
+#include "local/runner_program.h"
 #include "local/sandbox.h"
 #include "vault/process_hardening.h"
 
@@ -107,23 +108,35 @@ void look_at_listener(const Installation& it, Findings& findings) {
                               2 * it.config.connections_max + 256));
 }
 
+void look_at_ledger(const Installation& it, Findings& findings) {
+  const budget::LedgerHealth health = it.ledger.health();
+  if (health.trouble) {
+    add(findings, Finding::Level::problem, "ledger", *health.trouble);
+  } else {
+    add(findings, Finding::Level::good, "ledger",
+        fmt::format("{} requests hold money; {} entries on their way to the database",
+                    health.open_holds, health.records_not_folded));
+  }
+  if (!health.clock_is_trusted) {
+    add(findings, Finding::Level::problem, "clock",
+        "the wall clock jumped, so no new budget period is opened; check the time of this "
+        "machine and restart");
+  }
+}
+
 void look_at_runner(const Installation& it, Findings& findings) {
-  if (it.runner_path.empty()) {
-    add(findings, Finding::Level::warning, "model runner",
-        "no llama-server was found, so model files cannot be run; put it on the PATH or set "
-        "local.runner_path");
+  const auto runner = local::find_runner(it.config.runner_path);
+  if (!runner) {
+    add(findings, Finding::Level::warning, "model runner", runner.error());
     return;
   }
-  add(findings, Finding::Level::good, "model runner", it.runner_path.string());
-  const auto policy =
-      local::parse_sandbox_policy(it.config.sandbox, it.config.sandbox_allow_missing);
-  if (!policy) return;
-  for (const local::PartReport& part : local::sandbox_report(*policy).parts) {
+  add(findings, Finding::Level::good, "model runner", runner->string());
+  for (const local::PartReport& part : it.runner.sandbox().parts) {
     const bool is_good = part.state == local::PartState::in_force ||
                          part.state == local::PartState::not_needed;
-    const auto level = is_good                                        ? Finding::Level::good
-                       : part.state == local::PartState::missing      ? Finding::Level::problem
-                                                                      : Finding::Level::warning;
+    const auto level = is_good                                   ? Finding::Level::good
+                       : part.state == local::PartState::missing ? Finding::Level::problem
+                                                                 : Finding::Level::warning;
     add(findings, level, fmt::format("sandbox: {}", local::name_of(part.part)),
         fmt::format("{}: {}", local::name_of(part.state), part.detail));
   }
@@ -136,6 +149,7 @@ Findings examine_installation(const Installation& installation) {
   look_at_home(installation, findings);
   look_at_disk(installation, findings);
   look_at_database(installation, findings);
+  look_at_ledger(installation, findings);
   look_at_vault(installation, findings);
   look_at_listener(installation, findings);
   look_at_runner(installation, findings);

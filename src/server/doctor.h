@@ -6,7 +6,9 @@
 #include <filesystem>
 #include <vector>
 
+#include "budget/journal_ledger.h"
 #include "console/control.h"
+#include "local/runner_supervisor.h"
 #include "server/config.h"
 #include "server/home.h"
 #include "store/sqlite/database.h"
@@ -19,7 +21,8 @@ struct Installation {
   const Config& config;
   const vault::Vault& vault;
   store::Database& database;
-  const std::filesystem::path& runner_path;
+  local::RunnerSupervisor& runner;
+  budget::JournalLedger& ledger;
   std::int64_t records_lost;
 };
 

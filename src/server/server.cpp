@@ -232,7 +232,8 @@ class Server final : public ControlDesk, public console::Operations, public rela
                                  .config = config_,
                                  .vault = *vault_,
                                  .database = databases_->control,
-                                 .runner_path = runner_path_,
+                                 .runner = *runner_,
+                                 .ledger = *ledger_,
                                  .records_lost = recorder_->records_lost()});
   }
   Status status() override {
@@ -282,22 +283,27 @@ class Server final : public ControlDesk, public console::Operations, public rela
   }
 
   std::expected<void, std::string> open_ledger() {
-    auto opened = budget::JournalLedger::open(
-        paths_.journal(), *ledger_store_, clock_,
-        {.durability = config_.durability == LedgerDurability::strict
-                           ? budget::Durability::strict
-                           : budget::Durability::fast,
-         .group_commit = config_.group_commit});
+    budget::JournalLedgerConfig ledger;
+    ledger.journal.folder = paths_.journal();
+    ledger.journal.group_every = config_.group_commit;
+    ledger.durability = config_.durability;
+    auto opened = budget::JournalLedger::open(clock_, *ledger_store_, std::move(ledger));
     if (!opened) return problem(opened.error());
     ledger_ = std::move(*opened);
     return {};
   }
 
   std::expected<void, std::string> start_runner() {
-    runner_path_ = local::find_runner(config_.runner_path);
-    auto started = local::RunnerSupervisor::start(runner_options());
-    if (!started) return problem(started.error());
-    runner_ = std::move(*started);
+    const auto sandbox =
+        local::parse_sandbox_policy(config_.sandbox, config_.sandbox_allow_missing);
+    if (!sandbox) return problem(sandbox.error());
+    local::RunnerSettings settings;
+    settings.run_folder = paths_.run();
+    settings.runner_path = config_.runner_path;
+    settings.sandbox = *sandbox;
+    settings.tuning = config_.runner_tuning;
+    settings.limits = config_.runner_limits;
+    runner_ = std::make_unique<local::RunnerSupervisor>(std::move(settings), clock_);
     return {};
   }
 
@@ -430,8 +436,6 @@ class Server final : public ControlDesk, public console::Operations, public rela
     }
   }
 
-  local::RunnerSupervisor::Options runner_options() const;
-
   HomePaths paths_;
   Config config_;
   SystemClock clock_;
@@ -459,7 +463,6 @@ class Server final : public ControlDesk, public console::Operations, public rela
   std::unique_ptr<net::Listener> control_listener_;
   std::unique_ptr<console::Control> control_;
   std::optional<FrontDoor> control_door_;
-  std::filesystem::path runner_path_;
   std::unique_ptr<local::RunnerSupervisor> runner_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<net::EgressAllowance> credential_allowances_;
