@@ -20,8 +20,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "test" / "e2e"))
 
-import harness  # noqa: E402
-import sdks  # noqa: E402
+import harness
+import sdks
 
 RIVALS = pathlib.Path(__file__).resolve().parent / "rivals"
 PROVIDER_KEY = "sk-bench-0123456789abcdefghijklmnopqrstuvwxyz"

@@ -19,7 +19,8 @@ from harness import ADMIN_KEY, VIRTUAL_KEY, Answer, Checks, Home, Server, nanos
 
 # Words that only a broken program says to a person.
 RAW_FAILURE = re.compile(
-    r"terminate called|std::|what\(\)|Assertion|segmentation|stack trace|0x[0-9a-f]{6,}|SQLITE_|errno|\bnullptr\b", re.I
+    r"terminate called|std::|what\(\)|Assertion|segmentation|stack trace|0x[0-9a-f]{6,}|SQLITE_|errno|\bnullptr\b",
+    re.IGNORECASE,
 )
 
 
@@ -41,10 +42,14 @@ def without_anything(checks: Checks) -> None:
         version = home.run("--version")
         checks.check("--version", version.status == 0 and re.search(r"\d+\.\d+\.\d+", version.out), version.out)
         helped = home.run("--help")
-        checks.check("--help lists the commands", helped.status == 0 and "serve" in helped.out and "budget" in helped.out)
+        checks.check(
+            "--help lists the commands", helped.status == 0 and "serve" in helped.out and "budget" in helped.out
+        )
         for command in ("init", "serve", "owner", "credential", "budget", "key", "model"):
             answer = home.run(command, "--help")
-            checks.check(f"{command} --help helps", answer.status == 0 and len(answer.out) > 60, answer.out + answer.err)
+            checks.check(
+                f"{command} --help helps", answer.status == 0 and len(answer.out) > 60, answer.out + answer.err
+            )
         refused(checks, "no command", home.run(), 2)
         refused(checks, "an unknown command", home.run("budgit"), 2, "budgit")
         refused(checks, "an unknown option", home.run("owner", "list", "--colour"), 2, "--colour")
@@ -87,11 +92,23 @@ def homes(checks: Checks) -> None:
         for label, path, more in (("the root key", root_key_of(home), 0o044), ("the home", home.path, 0o055)):
             mode = path.stat().st_mode & 0o777
             path.chmod(mode | more)
-            refused(checks, f"{label} readable by others", home.run("serve", "--listen", "127.0.0.1:0"), 1, "chmod|permission|mode")
+            refused(
+                checks,
+                f"{label} readable by others",
+                home.run("serve", "--listen", "127.0.0.1:0"),
+                1,
+                "chmod|permission|mode",
+            )
             path.chmod(mode)
         if os.getuid() == 0:
             os.chown(home.path, 12345, 12345)
-            refused(checks, "a home that belongs to somebody else", home.run("serve", "--listen", "127.0.0.1:0"), 1, "own|belongs")
+            refused(
+                checks,
+                "a home that belongs to somebody else",
+                home.run("serve", "--listen", "127.0.0.1:0"),
+                1,
+                "own|belongs",
+            )
             os.chown(home.path, 0, 0)
         root_key = root_key_of(home)
         kept = root_key.read_bytes()
@@ -103,7 +120,13 @@ def homes(checks: Checks) -> None:
         for database in databases_of(home):
             kept_database = database.read_bytes()
             database.write_bytes(b"this is no database, and never was" * 200)
-            refused(checks, f"a broken {database.name}", home.run("serve", "--listen", "127.0.0.1:0"), 1, re.escape(database.name))
+            refused(
+                checks,
+                f"a broken {database.name}",
+                home.run("serve", "--listen", "127.0.0.1:0"),
+                1,
+                re.escape(database.name),
+            )
             database.write_bytes(kept_database)
         with Server(home) as server:
             checks.equal("repaired, it starts", server.call("GET", "/healthz")[0], 200)
@@ -114,7 +137,9 @@ def root_key_of(home: Home) -> pathlib.Path:
 
 
 def databases_of(home: Home) -> list[pathlib.Path]:
-    return [path for path in sorted(home.path.iterdir()) if path.is_file() and path.read_bytes()[:15] == b"SQLite format 3"]
+    return [
+        path for path in sorted(home.path.iterdir()) if path.is_file() and path.read_bytes()[:15] == b"SQLite format 3"
+    ]
 
 
 def listening(checks: Checks) -> None:
@@ -216,12 +241,26 @@ def remote(checks: Checks, home: Home, server: Server) -> None:
     elsewhere = {"CLAVIGER_HOME": str(home.folder / "no-home")}
     good = home.run("owner", "list", "--url", url, CLAVIGER_ADMIN_KEY=home.admin_key, **elsewhere)
     checks.check("--url with an admin key", good.status == 0 and "alice" in good.out, good.err)
-    refused(checks, "--url without a key", home.run("owner", "list", "--url", url, **elsewhere), 1, "CLAVIGER_ADMIN_KEY")
+    refused(
+        checks, "--url without a key", home.run("owner", "list", "--url", url, **elsewhere), 1, "CLAVIGER_ADMIN_KEY"
+    )
     wrong_key = home.run("owner", "list", "--url", url, CLAVIGER_ADMIN_KEY="clva_" + "x" * 49, **elsewhere)
     refused(checks, "--url with a wrong key", wrong_key, 1, "key")
     virtual = home.create_key("alice", "notes")
-    refused(checks, "--url with a virtual key", home.run("owner", "list", "--url", url, CLAVIGER_ADMIN_KEY=virtual, **elsewhere), 1, "key")
-    refused(checks, "--url where nobody listens", home.run("owner", "list", "--url", "http://127.0.0.1:1", CLAVIGER_ADMIN_KEY=home.admin_key, **elsewhere), 1, "127.0.0.1:1")
+    refused(
+        checks,
+        "--url with a virtual key",
+        home.run("owner", "list", "--url", url, CLAVIGER_ADMIN_KEY=virtual, **elsewhere),
+        1,
+        "key",
+    )
+    refused(
+        checks,
+        "--url where nobody listens",
+        home.run("owner", "list", "--url", "http://127.0.0.1:1", CLAVIGER_ADMIN_KEY=home.admin_key, **elsewhere),
+        1,
+        "127.0.0.1:1",
+    )
 
 
 def backup_and_restore(checks: Checks) -> None:
@@ -246,7 +285,9 @@ def backup_and_restore(checks: Checks) -> None:
         checks.equal("restore of a whole one", restored.status, 0)
         with Server(home) as server:
             owners = home.do("owner", "list").out
-            checks.check("brings back what was there, and nothing more", "alice" in owners and "later" not in owners, owners)
+            checks.check(
+                "brings back what was there, and nothing more", "alice" in owners and "later" not in owners, owners
+            )
             status = server.call("GET", "/v1/models", key=key)[0]
             checks.check("virtual keys wait until they are confirmed", status in (401, 403), status)
 

@@ -92,7 +92,9 @@ class Story:
         self.checks.equal("requests go on until the money is gone", status, 402)
         self.checks.equal("ledger and bill agree", after["spent"] - before["spent"], billed)
         self.checks.check(
-            "spent and unconfirmed stay within the limit", after["spent"] + after["unconfirmed"] <= after["limit"], after
+            "spent and unconfirmed stay within the limit",
+            after["spent"] + after["unconfirmed"] <= after["limit"],
+            after,
         )
         self.checks.equal("what is unconfirmed stays so", after["unconfirmed"], before["unconfirmed"])
 
@@ -124,7 +126,9 @@ class Story:
             after = self.home.balance(self.budget)
             counted = after["spent"] + after["unconfirmed"] - before["spent"] - before["unconfirmed"]
             billed = self.fake.bill()["cost_nanos"] - billed_before
-            if not self.checks.check(f"crash {number + 1}: all that was billed is counted", counted >= billed, (counted, billed)):
+            if not self.checks.check(
+                f"crash {number + 1}: all that was billed is counted", counted >= billed, (counted, billed)
+            ):
                 return
 
     def _caller_process(self) -> subprocess.Popen[bytes]:

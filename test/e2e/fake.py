@@ -8,7 +8,7 @@ import json
 import pathlib
 import subprocess
 import tempfile
-from typing import Any
+from typing import Any, Self
 
 from harness import fake_provider_binary, read_json, wait_until
 
@@ -22,7 +22,7 @@ class FakeProvider:
     def __init__(self, *arguments: str) -> None:
         self.arguments = arguments
 
-    def __enter__(self) -> FakeProvider:
+    def __enter__(self) -> Self:
         self.folder = tempfile.TemporaryDirectory(prefix="claviger-fake-")
         port_file = pathlib.Path(self.folder.name) / "port"
         self.process = subprocess.Popen(

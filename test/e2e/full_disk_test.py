@@ -98,10 +98,15 @@ class Story:
         statuses = self.ask_many(REQUESTS_WHEN_FULL)
         print(f"# on a full disk: {dict(statuses)}", flush=True)
         checks.check("a full disk is either coped with or said", set(statuses) <= {200, 503}, statuses)
-        checks.check("and the server lives on", self.server.process.poll() is None and self.server.call("GET", "/healthz")[0] == 200)
+        checks.check(
+            "and the server lives on",
+            self.server.process.poll() is None and self.server.call("GET", "/healthz")[0] == 200,
+        )
         self.agrees_with_the_bill("while the disk is full")
         filler.unlink()
-        wait_until("requests are answered again", lambda: self.server.chat(self.key, MODEL, max_tokens=16)[0] == 200, 10)
+        wait_until(
+            "requests are answered again", lambda: self.server.chat(self.key, MODEL, max_tokens=16)[0] == 200, 10
+        )
         checks.check("with room again, requests are answered again", True)
         self.agrees_with_the_bill("with room again")
         self.server.kill()

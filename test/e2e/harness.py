@@ -33,7 +33,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
@@ -263,7 +263,7 @@ class Home:
         self.admin_key = ""
         self.answers: list[Answer] = []  # All that was said, for the test that looks for secrets.
 
-    def __enter__(self) -> Home:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -274,7 +274,9 @@ class Home:
 
     def environment(self, **extra: str) -> dict[str, str]:
         """Nothing of the caller's: no proxy settings, no keys, no other home."""
-        kept = {k: os.environ[k] for k in ("PATH", "CLAVIGER_RUNNER", "ASAN_OPTIONS", "TSAN_OPTIONS") if k in os.environ}
+        kept = {
+            k: os.environ[k] for k in ("PATH", "CLAVIGER_RUNNER", "ASAN_OPTIONS", "TSAN_OPTIONS") if k in os.environ
+        }
         return kept | {"HOME": str(self.folder), "LANG": "C.UTF-8", "CLAVIGER_HOME": str(self.path)} | extra
 
     def run(self, *arguments: str, stdin: str = "", cwd: pathlib.Path | None = None, **extra: str) -> Answer:
@@ -351,7 +353,7 @@ class Server:
         self.port = 0
         self.drained_status: int | None = None
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         self.start()
         return self
 

@@ -56,7 +56,11 @@ CASES: list[tuple[str, bytes, set[int]]] = [
     ("a chunk line with a bare line feed", post(CHUNKED, body=b"2\n{}\n0\n\n"), {400}),
     ("no host", b"GET /v1/models HTTP/1.1\r\n\r\n", {400}),
     ("two hosts", get(b"/v1/models", b"Host: y"), {400}),
-    ("HTTP/1.0 with chunked", b"POST /v1/chat/completions HTTP/1.0\r\nHost: x\r\n" + CHUNKED + b"\r\n\r\n0\r\n\r\n", {400}),
+    (
+        "HTTP/1.0 with chunked",
+        b"POST /v1/chat/completions HTTP/1.0\r\nHost: x\r\n" + CHUNKED + b"\r\n\r\n0\r\n\r\n",
+        {400},
+    ),
     ("HTTP/3.0", b"GET /v1/models HTTP/3.0\r\nHost: x\r\n\r\n", {400, 505}),
     ("no version", b"GET /v1/models\r\n\r\n", {400}),
     ("no HTTP at all", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 200 + b"\r\n\r\n", {400}),
@@ -119,40 +123,38 @@ def refuses(checks: Checks, server: Server, key: str, name: str, data: bytes, ri
     checks.equal(f"{name}: there is one answer only", received.count(b"HTTP/1.1 "), 1)
 
 
-def request(key: str, body: bytes) -> bytes:
-    return post(b"Authorization: Bearer " + key.encode(), b"Content-Length: %d" % len(body), body=body)
+def request(key: str, body: bytes, *more: bytes) -> bytes:
+    return post(b"Authorization: Bearer " + key.encode(), b"Content-Length: %d" % len(body), *more, body=body)
 
 
 def proper_callers_are_served(checks: Checks, server: Server, key: str) -> None:
     """What looks odd and is right: split into single bytes, pipelined, chunked, Expect."""
     body = b'{"model": "%s", "max_tokens": 4, "messages": [{"role": "user", "content": "x"}]}' % MODEL.encode()
-    whole = request(key, body)
+    close = b"Connection: close"
+    last = request(key, body, close)
 
     caller = Caller(server)
-    for position in range(len(whole)):
-        caller.send(whole[position : position + 1])
-    caller.socket.shutdown(socket.SHUT_WR)
+    for position in range(len(last)):
+        caller.send(last[position : position + 1])
     checks.matches("a request in single bytes is answered", caller.receive_all()[0].decode(), r"^HTTP/1.1 200")
 
     caller = Caller(server)
-    caller.send(whole * 3)
-    caller.socket.shutdown(socket.SHUT_WR)
+    caller.send(request(key, body) * 2 + last)
     received, _ = caller.receive_all()
     checks.equal("three requests in one piece are answered in turn", received.count(b"HTTP/1.1 200"), 3)
 
     caller = Caller(server)
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(body[i : i + 7]), body[i : i + 7]) for i in range(0, len(body), 7))
-    caller.send(post(b"Authorization: Bearer " + key.encode(), CHUNKED, body=chunks + b"0\r\n\r\n"))
-    caller.socket.shutdown(socket.SHUT_WR)
+    caller.send(post(b"Authorization: Bearer " + key.encode(), CHUNKED, close, body=chunks + b"0\r\n\r\n"))
     checks.matches("a chunked request is answered", caller.receive_all()[0].decode(), r"^HTTP/1.1 200")
 
     caller = Caller(server)
-    caller.send(post(b"Authorization: Bearer " + key.encode(), b"Content-Length: %d" % len(body), b"Expect: 100-continue"))
+    caller.send(last[: -len(body)].replace(close, close + b"\r\nExpect: 100-continue"))
     first = caller.socket.recv(65536)
     caller.send(body)
-    caller.socket.shutdown(socket.SHUT_WR)
     received = first + caller.receive_all()[0]
-    checks.check("Expect: 100-continue is continued", received.startswith(b"HTTP/1.1 100") and b"HTTP/1.1 200" in received, received[:200])
+    continued = received.startswith(b"HTTP/1.1 100") and b"HTTP/1.1 200" in received
+    checks.check("Expect: 100-continue is continued", continued, received[:200])
 
 
 def bad_bodies(checks: Checks, server: Server, key: str) -> None:
@@ -169,11 +171,19 @@ def bad_bodies(checks: Checks, server: Server, key: str) -> None:
         ("no model", b"{" + message + b"}", {400}),
         ("a repeated key", b"{" + model + b"," + model + b"," + message + b"}", {400}),
         ("a repeated key that is escaped", b"{" + model + b', "mode\\u006c": "y",' + message + b"}", {400}),
-        ("a repeated key deep inside", b"{" + model + b',"messages": [{"role": "user", "role": "system", "content": "x"}]}', {400}),
+        (
+            "a repeated key deep inside",
+            b"{" + model + b',"messages": [{"role": "user", "role": "system", "content": "x"}]}',
+            {400},
+        ),
         ("broken UTF-8", b"{" + model + b',"messages": [{"role": "user", "content": "\xff\xfe"}]}', {400}),
         ("nested too deeply", b"{" + model + b', "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", {400, 413}),
         ("max_tokens below zero", b"{" + model + b', "max_tokens": -5,' + message + b"}", {400}),
-        ("max_tokens beyond all numbers", b"{" + model + b', "max_tokens": 99999999999999999999,' + message + b"}", {400}),
+        (
+            "max_tokens beyond all numbers",
+            b"{" + model + b', "max_tokens": 99999999999999999999,' + message + b"}",
+            {400},
+        ),
         ("max_tokens as text", b"{" + model + b', "max_tokens": "many",' + message + b"}", {400}),
         ("n of a million", b"{" + model + b', "n": 1000000,' + message + b"}", {400}),
         ("stream as text", b"{" + model + b', "stream": "yes",' + message + b"}", {400}),

@@ -18,9 +18,8 @@ from harness import Checks, Home, Server, nanos, wait_until
 
 sdks.continue_in_venv()
 
-import openai  # noqa: E402  (only there in the venv)
-
-from fake import MODEL, PROVIDER, FakeProvider  # noqa: E402
+import openai
+from fake import MODEL, PROVIDER, FakeProvider
 
 CALLS = 200
 COVERED = 50
@@ -50,9 +49,7 @@ class World:
 
     async def call_at_once(self, key: str, calls: int, streamed_every: int = 2) -> collections.Counter[int]:
         """How many of the calls ended with which status; 200 is an answer that was whole."""
-        async with openai.AsyncOpenAI(
-            base_url=self.server.base_url, api_key=key, max_retries=0, timeout=60
-        ) as sdk:
+        async with openai.AsyncOpenAI(base_url=self.server.base_url, api_key=key, max_retries=0, timeout=60) as sdk:
 
             async def one(number: int) -> int:
                 messages = [{"role": "user", "content": f"Call number {number}: say something."}]
@@ -110,9 +107,7 @@ def limit_holds(checks: Checks, world: World, when_exhausted: str) -> None:
     one_by_one(checks, world, name, key, budget, limit, billed_before)
 
 
-def one_by_one(
-    checks: Checks, world: World, name: str, key: str, budget: str, limit: int, billed_before: int
-) -> None:
+def one_by_one(checks: Checks, world: World, name: str, key: str, budget: str, limit: int, billed_before: int) -> None:
     """Money that was held for the worst case came back: it can be used, and then it is over."""
     for _ in range(CALLS):
         status = asyncio.run(world.call_at_once(key, 1))

@@ -15,10 +15,9 @@ from harness import Checks, nanos, read_json, wait_until
 
 sdks.continue_in_venv()
 
-import openai  # noqa: E402  (only there in the venv)
-
-import real_model  # noqa: E402
-from real_model import MODEL, RealModel, cost_nanos  # noqa: E402
+import openai
+import real_model
+from real_model import MODEL, RealModel, cost_nanos
 
 HELLO = [{"role": "user", "content": "Say hello in one short sentence."}]
 LONG = [{"role": "user", "content": "Write a very long story about the sea."}]
@@ -58,7 +57,9 @@ class Story:
         request_id = raw.headers["x-claviger-request-id"]
         self.checks.equal("the record has the cost", nanos(self.world.home.record(request_id)["cost_usd"]), expected)
         status, _, body = self.world.server.call("GET", f"/v1/requests/{request_id}", key=self.world.key)
-        self.checks.check("the caller can look it up", status == 200 and nanos(read_json(body)["cost_usd"]) == expected, body)
+        self.checks.check(
+            "the caller can look it up", status == 200 and nanos(read_json(body)["cost_usd"]) == expected, body
+        )
         status, _, body = self.world.server.call("GET", f"/v1/requests/{request_id}", key=self.world.poor_key)
         self.checks.equal("and nobody else can", status, 404)
 
@@ -149,7 +150,9 @@ class Story:
         listed = [model.id for model in self.sdk.models.list()]
         self.checks.check("models.list names the model", MODEL in listed, listed)
         self.checks.equal("models.retrieve finds it", self.sdk.models.retrieve(MODEL).id, MODEL)
-        self.expect(openai.NotFoundError, 404, "an unknown one is not found", lambda: self.sdk.models.retrieve("local/none"))
+        self.expect(
+            openai.NotFoundError, 404, "an unknown one is not found", lambda: self.sdk.models.retrieve("local/none")
+        )
         narrow = [model.id for model in self.with_key(self.world.narrow_key).models.list()]
         self.checks.check("a key sees only the models that it may use", MODEL not in narrow, narrow)
 
@@ -167,14 +170,18 @@ class Story:
         self.checks.check("embeddings are vectors", len(vectors) == 2 and len(vectors[0]) > 100, vectors[:1])
         self.checks.check("with usage", answer.usage.prompt_tokens > 0, answer.usage)
 
-    def expect(self, kind: type[openai.APIStatusError], status: int, name: str, call: object) -> openai.APIStatusError | None:
+    def expect(
+        self, kind: type[openai.APIStatusError], status: int, name: str, call: object
+    ) -> openai.APIStatusError | None:
         """The SDK raises the right class, and every error of ours carries a verdict that helps."""
         try:
             call()
         except openai.APIStatusError as error:
             verdict = (error.body or {}).get("claviger") or {}
             complete = {"request_id", "at_fault", "cause", "confidence", "say", "remedy", "retry", "evidence"}
-            self.checks.check(f"{name} ({kind.__name__})", type(error) is kind and error.status_code == status, repr(error))
+            self.checks.check(
+                f"{name} ({kind.__name__})", type(error) is kind and error.status_code == status, repr(error)
+            )
             self.checks.check(f"{name}: the verdict is whole", complete <= verdict.keys(), error.body)
             self.checks.check(f"{name}: it says what to do", len(verdict.get("remedy") or "") > 10, verdict)
             self.checks.check(
@@ -203,7 +210,9 @@ class Story:
             openai.AuthenticationError, 401, "a revoked key is refused",
             lambda: self.ask(self.with_key(world.revoked_key)),
         )  # fmt: skip
-        self.expect(openai.NotFoundError, 404, "an unknown model is not found", lambda: self.ask(self.sdk, "local/none"))
+        self.expect(
+            openai.NotFoundError, 404, "an unknown model is not found", lambda: self.ask(self.sdk, "local/none")
+        )
         self.expect(
             openai.PermissionDeniedError, 403, "a model outside the key's patterns is not allowed",
             lambda: self.ask(self.with_key(world.narrow_key)),
@@ -216,7 +225,9 @@ class Story:
     def pace(self) -> None:
         slow = self.with_key(self.world.slow_key)
         self.ask(slow)
-        error = self.expect(openai.RateLimitError, 429, "a second request within the minute is too fast", lambda: self.ask(slow))
+        error = self.expect(
+            openai.RateLimitError, 429, "a second request within the minute is too fast", lambda: self.ask(slow)
+        )
         if error:
             after = error.response.headers.get("retry-after", "")
             self.checks.check("retry-after says when it fits again", after.isdigit() and 1 <= int(after) <= 60, after)
@@ -247,7 +258,9 @@ class Story:
             recorded = sum(nanos(row["cost_usd"]) for row in rows)
             return recorded == home.balance(self.world.alice_budget)["spent"] > 0
 
-        self.checks.check("the records add up to what the budget spent", wait_until("records and budget agree", agree, 5))
+        self.checks.check(
+            "the records add up to what the budget spent", wait_until("records and budget agree", agree, 5)
+        )
 
 
 def main() -> int:

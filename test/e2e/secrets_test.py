@@ -266,7 +266,7 @@ def main() -> int:
                 story.nothing_is_in_a_core()
             with checks.story("rotation"):
                 home.do("vault", "rotate")
-                status, _, answer = server.chat(story.virtual_key, MODEL, max_tokens=8)
+                status, _, _ = server.chat(story.virtual_key, MODEL, max_tokens=8)
                 checks.equal("after vault rotate, requests go on", status, 200)
                 story.nothing_is_in_memory("after vault rotate")
             server.stop()
