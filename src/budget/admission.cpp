@@ -41,8 +41,7 @@ std::optional<Bound> bound_request(const exchange::Request& request, const catal
   return bound;
 }
 
-std::int64_t output_bound_within(NanoUsd granted, const Bound& bound,
-                                 const catalog::Price& price) {
+std::int64_t output_bound_within(NanoUsd granted, const Bound& bound, const catalog::Price& price) {
   const std::int64_t all = catalog::output_tokens_within(granted, bound.input_tokens_max, price);
   return std::min(all / bound.choices, bound.output_tokens_max);
 }

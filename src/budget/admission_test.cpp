@@ -26,9 +26,9 @@ TEST(Admission, TextIsBoundedByItsBytesAndTheContext) {
   const std::string body(1000, 'x');
   EXPECT_EQ(bound_request(text_request(body), price(1, 1), {})->input_tokens_max,
             1000 + kTemplateTokensMax);
-  EXPECT_EQ(bound_request(text_request(body), price(1, 1), {.context_tokens_max = 700})
-                ->input_tokens_max,
-            700);
+  EXPECT_EQ(
+      bound_request(text_request(body), price(1, 1), {.context_tokens_max = 700})->input_tokens_max,
+      700);
 }
 
 TEST(Admission, WhatWeCannotSeeIsBoundedByTheContextOrNotAtAll) {
@@ -66,8 +66,9 @@ TEST(Admission, AClampedBoundNeverCostsMoreThanWasGranted) {
     const Bound bound = *bound_request(request, rates, {.context_tokens_max = 128'000});
     ASSERT_LE(bound.cost_least, bound.cost_max);
     const std::int64_t spread = bound.cost_max.nanos() - bound.cost_least.nanos();
-    const NanoUsd granted(bound.cost_least.nanos() +
-                          static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(spread + 1)));
+    const NanoUsd granted(
+        bound.cost_least.nanos() +
+        static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(spread + 1)));
     const std::int64_t output = output_bound_within(granted, bound, rates);
     ASSERT_GE(output, std::min<std::int64_t>(bound.output_tokens_max, kClampedOutputTokensMin));
     ASSERT_LE(catalog::worst_cost(bound.input_tokens_max, output * bound.choices, rates), granted);
@@ -75,8 +76,8 @@ TEST(Admission, AClampedBoundNeverCostsMoreThanWasGranted) {
     exchange::Usage usage;
     usage.input_tokens = static_cast<std::int64_t>(
         random() % static_cast<std::uint64_t>(bound.input_tokens_max + 1));
-    usage.output_tokens =
-        static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(output * bound.choices + 1));
+    usage.output_tokens = static_cast<std::int64_t>(
+        random() % static_cast<std::uint64_t>(output * bound.choices + 1));
     ASSERT_LE(catalog::cost_of(usage, rates), granted);
   }
 }

@@ -37,7 +37,7 @@ std::optional<Result<Bookkeeper::Granted>> Bookkeeper::reserve(const Reservation
   HoldTable::Locked stripe(holds_, reservation.attempt);
   if (const Hold* const known = stripe.find()) {
     const NanoUsd left = accounts_.apply(known->accounts, {});
-    return Granted{{HoldId{known->attempt}, known->held, left}, known->last_record};
+    return Granted{{HoldId{known->attempt}, known->held, left}, known->written_up_to};
   }
   if (recall == Recall::may_be_needed && milliseconds_of(reservation.attempt.request) <=
                                              left_up_to_ms_.load(std::memory_order_relaxed)) {
@@ -64,14 +64,14 @@ std::optional<Result<Bookkeeper::Granted>> Bookkeeper::reserve(const Reservation
   Hold& hold = stripe.insert();
   hold.held = holding->amount;
   hold.accounts = holding->accounts;
-  hold.last_record = log_.append({.type = LogRecord::Type::hold,
-                                  .certainty = Certainty::billed,
-                                  .attempt = hold.attempt,
-                                  .held = hold.held,
-                                  .cost = NanoUsd(),
-                                  .at = now,
-                                  .budgets = hold.accounts.budgets()});
-  return Granted{{HoldId{hold.attempt}, hold.held, holding->left}, hold.last_record};
+  hold.written_up_to = log_.append({.type = LogRecord::Type::hold,
+                                    .certainty = Certainty::billed,
+                                    .attempt = hold.attempt,
+                                    .held = hold.held,
+                                    .cost = NanoUsd(),
+                                    .at = now,
+                                    .budgets = hold.accounts.budgets()});
+  return Granted{{HoldId{hold.attempt}, hold.held, holding->left}, hold.written_up_to};
 }
 
 std::optional<Result<Receipt>> Bookkeeper::settle(const Settlement& settlement, Recall recall) {
@@ -113,7 +113,7 @@ Result<Receipt> Bookkeeper::settle_known(Hold& hold, const Settlement& settlemen
       break;
   }
   const NanoUsd left = accounts_.apply(hold.accounts, change);
-  hold.last_record = log_.append(
+  hold.written_up_to = log_.append(
       {.type = hold.state == HoldState::open ? LogRecord::Type::settle : LogRecord::Type::correct,
        .certainty = settlement.certainty,
        .attempt = hold.attempt,
@@ -145,13 +145,13 @@ Result<Receipt> Bookkeeper::record_forgotten(HoldTable::Locked& stripe,
   const NanoUsd left = accounts_.apply(
       hold.accounts,
       {.committed = settlement.cost.nanos(), .held = 0, .unconfirmed = 0, .open_holds = 0});
-  hold.last_record = log_.append({.type = LogRecord::Type::settle,
-                                  .certainty = hold.certainty,
-                                  .attempt = hold.attempt,
-                                  .held = NanoUsd(),
-                                  .cost = hold.cost,
-                                  .at = now,
-                                  .budgets = hold.accounts.budgets()});
+  hold.written_up_to = log_.append({.type = LogRecord::Type::settle,
+                                    .certainty = hold.certainty,
+                                    .attempt = hold.attempt,
+                                    .held = NanoUsd(),
+                                    .cost = hold.cost,
+                                    .at = now,
+                                    .budgets = hold.accounts.budgets()});
   return Receipt{hold.cost, left};
 }
 
@@ -189,7 +189,7 @@ Bookkeeper::Forgotten Bookkeeper::forget(const AttemptId& attempt, std::uint64_t
   HoldTable::Locked stripe(holds_, attempt);
   const Hold* const hold = stripe.find();
   if (hold == nullptr) return Forgotten::yes;
-  if (hold->state != HoldState::settled || hold->last_record >= folded_up_to) {
+  if (hold->state != HoldState::settled || hold->written_up_to > folded_up_to) {
     return Forgotten::not_yet;
   }
   remember_left(attempt.request);  // Before it goes, so that nobody takes it for a new one.

@@ -36,7 +36,7 @@ class Bookkeeper {
 
   struct Granted {
     Grant grant;
-    std::uint64_t record = 0;  ///< Sequence of the hold's latest record.
+    std::uint64_t written_up_to = 0;  ///< The grant is as safe as the log up to there.
   };
   /// See Ledger::reserve(). None where the attempt may have left memory: recall it, under
   /// whatever keeps forget() from being called meanwhile, and ask again with Recall::done.
@@ -60,8 +60,8 @@ class Bookkeeper {
   void restore_newest(const RequestId& newest) { remember_left(newest); }
 
   enum class Forgotten : std::uint8_t { yes, not_yet };
-  /// Drops a settled hold from memory once the store has it: where its latest record is before
-  /// `folded_up_to`.
+  /// Drops a settled hold from memory once the store, which has the log up to
+  /// `folded_up_to`, has all of it.
   Forgotten forget(const AttemptId& attempt, std::uint64_t folded_up_to);
 
   /// By number; memory only.

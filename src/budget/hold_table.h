@@ -27,7 +27,7 @@ struct Hold {
   NanoUsd held;
   NanoUsd cost;  ///< Where settled.
   HeldAccounts accounts;
-  std::uint64_t last_record = 0;  ///< Sequence of its latest record in the journal.
+  std::uint64_t written_up_to = 0;  ///< Sequence behind its latest record in the log; 0: the store.
   HoldState state = HoldState::open;
   Certainty certainty = Certainty::billed;  ///< Where settled.
 };

@@ -1,6 +1,9 @@
 #include "budget/ledger_contract.h"
 
+#include "budget/journal_ledger.h"
 #include "budget/memory_ledger.h"
+#include "budget/memory_ledger_store.h"
+#include "budget/scratch_folder.h"
 
 namespace claviger::budget {
 namespace {
@@ -22,6 +25,61 @@ std::unique_ptr<LedgerUnderTest> make_memory() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Memory, LedgerContract, testing::Values(&make_memory));
+
+/// Without threads of its own, so that the manual clock and the moment of a crash are the
+/// test's; journal_ledger_test.cpp has the threads.
+class JournalUnderTest final : public LedgerUnderTest {
+ public:
+  enum class Memory : std::uint8_t {
+    remembers,  ///< Whatever is settled stays in memory until a crash.
+    forgets,    ///< Whatever is settled is in the store alone before the next call.
+  };
+  explicit JournalUnderTest(Memory memory) : memory_(memory) { reopen(); }
+
+  Ledger& ledger() override {
+    if (memory_ == Memory::forgets) EXPECT_TRUE(ledger_->fold_now());
+    return *ledger_;
+  }
+  ManualClock& clock() override { return clock_; }
+  Durability durability() const override { return Durability::survives_a_kill; }
+  void crash_and_reopen(const std::vector<BudgetTerms>& terms) override {
+    ledger_->abandon();
+    ledger_.reset();
+    reopen();
+    for (const BudgetTerms& each : terms) EXPECT_TRUE(run(ledger_->set_terms(each)));
+  }
+
+ private:
+  void reopen() {
+    JournalLedgerConfig config;
+    config.journal = {.folder = folder_.path() + "/journal",
+                      .slots_per_segment = 65'536,
+                      .segments_max = 32,
+                      .group_every = std::nullopt};
+    config.fold_every = std::nullopt;
+    if (memory_ == Memory::forgets) config.remembered_max = 0;
+    auto ledger = JournalLedger::open(clock_, store_, std::move(config));
+    if (!ledger) throw std::runtime_error(ledger.error());
+    ledger_ = *std::move(ledger);
+  }
+
+  const Memory memory_;
+  ScratchFolder folder_;
+  ManualClock clock_;
+  MemoryLedgerStore store_;
+  std::unique_ptr<JournalLedger> ledger_;
+};
+
+std::unique_ptr<LedgerUnderTest> make_journal() {
+  return std::make_unique<JournalUnderTest>(JournalUnderTest::Memory::remembers);
+}
+std::unique_ptr<LedgerUnderTest> make_forgetful_journal() {
+  return std::make_unique<JournalUnderTest>(JournalUnderTest::Memory::forgets);
+}
+
+INSTANTIATE_TEST_SUITE_P(Journal, LedgerContract, testing::Values(&make_journal));
+INSTANTIATE_TEST_SUITE_P(ForgetfulJournal, LedgerContract,
+                         testing::Values(&make_forgetful_journal));
 
 /// How the rivals do it: the counter is looked at before the call and written after it.
 class CountsAfterTheCall final : public Ledger {

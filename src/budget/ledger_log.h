@@ -42,8 +42,8 @@ class LedgerLog {
   [[nodiscard]] virtual bool claim_room(std::uint32_t records) = 0;
   virtual void give_back_room(std::uint32_t records) = 0;
 
-  /// Writes into room that was claimed, and uses it up. Returns the record's sequence: records
-  /// of one attempt are written in order.
+  /// Writes into room that was claimed, and uses it up. Returns the sequence behind the record:
+  /// it is safe once the log is safe up to there. Records of one attempt are written in order.
   virtual std::uint64_t append(const LogRecord& record) = 0;
 };
 

@@ -126,9 +126,9 @@ class LedgerStore {
   /// Errors: unavailable.
   virtual std::expected<LedgerState, LedgerStoreError> load() = 0;
 
-  /// Applies a batch and moves the position from `from` to `to`, in one durable transaction:
-  /// all of it or nothing. A budget that has been removed is no reason to fail. A sum that
-  /// leaves 64 bits stops at their end. Errors: unavailable, out_of_step.
+  /// Applies a batch and moves the position from `from` to `to`, which may be the same, in one
+  /// durable transaction: all of it or nothing. A budget that has been removed is no reason to
+  /// fail. A sum that leaves 64 bits stops at their end. Errors: unavailable, out_of_step.
   virtual std::expected<void, LedgerStoreError> fold(const FoldBatch& batch) = 0;
 
   /// None where no such attempt was folded. Errors: unavailable.

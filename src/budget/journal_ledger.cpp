@@ -1,0 +1,322 @@
+#include "budget/journal_ledger.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/executor.h"
+#include "budget/quiet_thread.h"
+#include "budget/recovery.h"
+
+namespace claviger::budget {
+namespace {
+
+Refusal unavailable() {
+  return {.error = LedgerError::unavailable,
+          .budget = BudgetId{},
+          .left = NanoUsd(),
+          .resets_at = std::nullopt};
+}
+
+AttemptMoney money_of(const StoredHold& stored) {
+  return {.attempt = stored.attempt,
+          .state = stored.state,
+          .held = stored.held,
+          .cost = stored.cost,
+          .certainty = stored.certainty};
+}
+
+}  // namespace
+
+JournalLedger::JournalLedger(const Clock& clock, LedgerStore& store, JournalLedgerConfig config,
+                             FolderLock lock, std::unique_ptr<Journal> journal,
+                             JournalPosition folded)
+    : clock_(clock),
+      store_(store),
+      config_(std::move(config)),
+      lock_(std::move(lock)),
+      journal_(std::move(journal)),
+      books_(clock, *journal_, config_.limits),
+      folded_position_(folded) {}
+
+std::expected<std::unique_ptr<JournalLedger>, std::string> JournalLedger::open(
+    const Clock& clock, LedgerStore& store, JournalLedgerConfig config) {
+  const auto failed = [](LedgerStoreError error) {
+    return std::unexpected(
+        fmt::format("cannot read what was spent from the database: {}", explain(error)));
+  };
+  auto lock = FolderLock::take(config.journal.folder);
+  if (!lock) return std::unexpected(lock.error());
+  const auto before = store.load();
+  if (!before) return failed(before.error());
+  const auto recovered = finish_earlier_run(config.journal.folder, store, before->folded_up_to,
+                                            config.records_per_fold_max);
+  if (!recovered) return std::unexpected(recovered.error());
+
+  const auto state = store.load();
+  if (!state) return failed(state.error());
+  FoldBatch crash{.from = recovered->next,
+                  .to = recovered->next,
+                  .holds = state->unsettled,
+                  .spent_changes = {},
+                  .corrections = {}};
+  for (StoredHold& hold : crash.holds) hold.state = HoldState::unconfirmed;
+  if (const auto marked = store.fold(crash); !marked) return failed(marked.error());
+
+  auto journal = Journal::open(config.journal, recovered->next.segment);
+  if (!journal) return std::unexpected(journal.error());
+  std::unique_ptr<JournalLedger> ledger(new JournalLedger(
+      clock, store, std::move(config), *std::move(lock), *std::move(journal), recovered->next));
+  ledger->restore(*state);
+  if (ledger->config_.fold_every) {
+    ledger->folder_ = quiet_thread("ledger", [&ledger = *ledger] { ledger.run(); });
+  }
+  return ledger;
+}
+
+void JournalLedger::restore(const LedgerState& state) {
+  for (const StoredPeriod& period : state.latest_periods) books_.accounts().restore(period);
+  for (const StoredHold& hold : state.unsettled) books_.restore_unsettled(hold);
+  if (state.newest_request) books_.restore_newest(*state.newest_request);
+}
+
+JournalLedger::~JournalLedger() {
+  stop();
+  if (!abandoned_) close();
+}
+
+void JournalLedger::close() {
+  const std::scoped_lock lock(store_mutex_);
+  journal_->finish();
+  if (fold_with_store()) {
+    // Nothing is behind what was folded, nor will be: the next run begins with a new segment.
+    FoldBatch nothing;
+    nothing.from = folded_position_;
+    nothing.to = journal_->end();
+    if (store_.fold(nothing)) folded_position_ = nothing.to;
+  }
+  journal_.reset();
+  if (const auto segments = list_segments(config_.journal.folder)) {
+    for (const std::uint64_t segment : *segments) {
+      if (segment >= folded_position_.segment) break;
+      // What stays is removed at the next start.
+      static_cast<void>(remove_segment(config_.journal.folder, segment).has_value());
+    }
+  }
+}
+
+void JournalLedger::abandon() {
+  stop();
+  journal_->abandon();
+  abandoned_ = true;
+}
+
+// ---- The way of a request ----
+
+template <typename T>
+Task<T> JournalLedger::off_the_way(std::function<T()> work) {
+  if (Executor::current() == nullptr || !config_.fold_every) co_return work();
+  // Shared with the job, which may still run when the caller has gone.
+  const auto result = std::make_shared<std::optional<T>>();
+  const auto wakeup = std::make_shared<Wakeup>();
+  {
+    const std::scoped_lock lock(work_mutex_);
+    jobs_.push_back([work = std::move(work), result, wakeup] {
+      result->emplace(work());
+      Wakeup::call(wakeup);
+    });
+  }
+  work_.notify_one();
+  co_await Wakeup::sleep(wakeup);
+  co_return *std::move(*result);
+}
+
+Task<Result<Grant>> JournalLedger::reserve(Reservation reservation) {
+  using Outcome = std::optional<Result<Bookkeeper::Granted>>;
+  Outcome outcome = books_.reserve(reservation, Bookkeeper::Recall::may_be_needed);
+  if (!outcome) {
+    outcome = co_await off_the_way<Outcome>([this, reservation]() -> Outcome {
+      const std::scoped_lock lock(store_mutex_);
+      if (!recall(reservation.attempt)) return std::unexpected(unavailable());
+      return books_.reserve(reservation, Bookkeeper::Recall::done);
+    });
+  }
+  if (!*outcome) co_return std::unexpected(outcome->error());
+  if (config_.durability == Durability::strict) co_return co_await once_durable(**outcome);
+  co_return (*outcome)->grant;
+}
+
+Task<Result<Grant>> JournalLedger::once_durable(Bookkeeper::Granted granted) {
+  if (journal_->durable_up_to() < granted.written_up_to) {
+    const auto wakeup = std::make_shared<Wakeup>();
+    journal_->when_durable(granted.written_up_to, wakeup);
+    co_await Wakeup::sleep(wakeup);
+  }
+  if (journal_->durable_up_to() < granted.written_up_to) {
+    // The disk failed. Nothing was sent for this hold, so it costs nothing.
+    books_.settle({granted.grant.hold.attempt, NanoUsd(), Certainty::billed, std::nullopt},
+                  Bookkeeper::Recall::done);
+    co_return std::unexpected(unavailable());
+  }
+  co_return granted.grant;
+}
+
+Task<Result<Receipt>> JournalLedger::settle_wherever(Bookkeeper::Settlement settlement) {
+  using Outcome = std::optional<Result<Receipt>>;
+  Outcome outcome = books_.settle(settlement, Bookkeeper::Recall::may_be_needed);
+  if (!outcome) {
+    outcome = co_await off_the_way<Outcome>([this, settlement]() -> Outcome {
+      const std::scoped_lock lock(store_mutex_);
+      if (!recall(settlement.attempt)) return std::unexpected(unavailable());
+      return books_.settle(settlement, Bookkeeper::Recall::done);
+    });
+  }
+  co_return *std::move(outcome);
+}
+
+Task<Result<Receipt>> JournalLedger::settle(HoldId hold, NanoUsd cost, Certainty certainty) {
+  return settle_wherever({hold.attempt, cost, certainty, std::nullopt});
+}
+
+Task<Result<Receipt>> JournalLedger::settle_forgotten(HoldId hold, BudgetSet budgets, NanoUsd cost,
+                                                      Certainty certainty) {
+  return settle_wherever({hold.attempt, cost, certainty, budgets});
+}
+
+Task<Result<std::vector<AttemptMoney>>> JournalLedger::attempts(RequestId request) {
+  using Outcome = Result<std::vector<AttemptMoney>>;
+  return off_the_way<Outcome>([this, request]() -> Outcome {
+    const std::scoped_lock lock(store_mutex_);
+    const auto stored = store_.find_all(request);
+    if (!stored) return std::unexpected(unavailable());
+    // What is in memory is at least as new as what is in the store.
+    std::vector<AttemptMoney> found = books_.attempts(request);
+    for (const StoredHold& hold : *stored) {
+      if (std::ranges::find(found, hold.attempt, &AttemptMoney::attempt) == found.end()) {
+        found.push_back(money_of(hold));
+      }
+    }
+    std::ranges::sort(found, {}, &AttemptMoney::attempt);
+    return found;
+  });
+}
+
+Task<Result<void>> JournalLedger::set_terms(BudgetTerms terms) {
+  co_return books_.accounts().set_terms(terms, clock_.wall_now());
+}
+
+Task<Result<void>> JournalLedger::remove(BudgetId budget) {
+  co_return books_.accounts().remove(budget);
+}
+
+Task<Result<Balance>> JournalLedger::balance(BudgetId budget) {
+  co_return books_.accounts().balance(budget, clock_.wall_now());
+}
+
+// ---- Off it ----
+
+std::expected<void, LedgerStoreError> JournalLedger::recall(const AttemptId& attempt) {
+  const auto stored = store_.find(attempt);
+  if (!stored) return std::unexpected(stored.error());
+  if (*stored) {
+    books_.recall(**stored);
+    remembered_.push_back({attempt, clock_.now() + config_.remembered_for});
+  }
+  return {};
+}
+
+std::expected<void, LedgerStoreError> JournalLedger::fold_now() {
+  const std::scoped_lock lock(store_mutex_);
+  return fold_with_store();
+}
+
+std::expected<void, LedgerStoreError> JournalLedger::fold_with_store() {
+  const std::uint64_t written = journal_->written_up_to();
+  while (folded_ < written) {
+    const std::uint64_t end =
+        std::min<std::uint64_t>(written, folded_ + config_.records_per_fold_max);
+    Fold fold(store_);
+    for (std::uint64_t sequence = folded_; sequence < end; ++sequence) {
+      const auto record = journal_->read(sequence);
+      if (!record) {
+        journal_->fail("a record of the journal is damaged in memory");
+        return std::unexpected(LedgerStoreError::unavailable);
+      }
+      if (const auto added = fold.add(*record); !added) return added;
+    }
+    const std::vector<AttemptId> settled = fold.settled();
+    const JournalPosition to = journal_->position_of(end);
+    if (const auto done = store_.fold(fold.take(folded_position_, to)); !done) {
+      if (done.error() == LedgerStoreError::out_of_step) journal_->fail(explain(done.error()));
+      return done;
+    }
+    folded_ = end;
+    folded_position_ = to;
+    journal_->release_before(end);
+    const Instant until = clock_.now() + config_.remembered_for;
+    for (const AttemptId& attempt : settled) remembered_.push_back({attempt, until});
+  }
+  forget_what_is_due();
+  return {};
+}
+
+void JournalLedger::forget_what_is_due() {
+  const Instant now = clock_.now();
+  while (!remembered_.empty() &&
+         (remembered_.front().until <= now || remembered_.size() > config_.remembered_max)) {
+    // One that was settled once more since stands further behind in the queue again.
+    books_.forget(remembered_.front().attempt, folded_);
+    remembered_.pop_front();
+  }
+}
+
+void JournalLedger::run() {
+  std::unique_lock lock(work_mutex_);
+  Instant next_fold = clock_.now() + *config_.fold_every;
+  while (!stopping_) {
+    work_.wait_for(lock, std::max(next_fold - clock_.now(), Duration::zero()),
+                   [this] { return stopping_ || !jobs_.empty(); });
+    std::deque<std::function<void()>> jobs;
+    jobs.swap(jobs_);
+    lock.unlock();
+    for (const auto& job : jobs) job();
+    if (clock_.now() >= next_fold) {
+      static_cast<void>(books_.accounts().clock_watch().is_trusted());
+      const std::uint64_t before = folded_;
+      const auto folded = fold_now();
+      // Where a second brings more than one transaction takes, fold more often.
+      const bool busy = folded && folded_ - before >= config_.records_per_fold_max;
+      next_fold = clock_.now() + (busy ? *config_.fold_every / 16 : *config_.fold_every);
+      lock.lock();
+      fold_trouble_ = folded ? std::nullopt : std::optional(explain(folded.error()));
+    } else {
+      lock.lock();
+    }
+  }
+}
+
+void JournalLedger::stop() {
+  {
+    const std::scoped_lock lock(work_mutex_);
+    stopping_ = true;
+  }
+  work_.notify_one();
+  if (folder_.joinable()) folder_.join();
+  for (const auto& job : std::exchange(jobs_, {})) job();
+}
+
+LedgerHealth JournalLedger::health() {
+  LedgerHealth health;
+  health.trouble = journal_->trouble();
+  if (!health.trouble) {
+    const std::scoped_lock lock(work_mutex_);
+    health.trouble = fold_trouble_;
+  }
+  health.records_not_folded = journal_->written_up_to() - folded_;
+  health.open_holds = books_.open_holds();
+  health.clock_is_trusted = books_.accounts().clock_watch().is_trusted();
+  return health;
+}
+
+}  // namespace claviger::budget
