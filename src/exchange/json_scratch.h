@@ -36,7 +36,7 @@ struct Scratch {
       copy_bytes = needed * 2;
       copy = std::make_unique_for_overwrite<char[]>(copy_bytes);
     }
-    std::memcpy(copy.get(), json.data(), json.size());
+    if (!json.empty()) std::memcpy(copy.get(), json.data(), json.size());
     std::memset(copy.get() + json.size(), 0, simdjson::SIMDJSON_PADDING);
     return copy.get();
   }

@@ -40,6 +40,7 @@ TEST(JsonEdit, SeesThroughEscapedKeysAndTakesTheLast) {
 }
 
 TEST(JsonEdit, FindsNothingInWhatIsNoObject) {
+  EXPECT_TRUE(find_value(std::string_view(), "a").empty());
   for (const std::string_view json : {"", "[]", "1", "{", R"({"a":1)", R"({"a":1}x)",
                                       R"({"a":1}{})", "\xFF", "{\"a\":1,}", "{\"a\" 1}"}) {
     EXPECT_TRUE(find_value(json, "a").empty()) << json;

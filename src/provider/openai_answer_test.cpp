@@ -178,6 +178,16 @@ TEST(Usage, CacheWritesNeverCountTwice) {
   EXPECT_EQ(usage.cache_write_tokens, 60);
 }
 
+TEST(Usage, WhatIsInTheTotalAndNotInThePromptWasGenerated) {
+  // Reasoning beside the completion, and less of it: only the total shows it.
+  const Usage usage = with_usage(R"({"prompt_tokens":37,"completion_tokens":530,)"
+                                 R"("total_tokens":800,"completion_tokens_details":)"
+                                 R"({"reasoning_tokens":233}})")
+                          .usage;
+  EXPECT_EQ(usage.output_tokens, 763);
+  EXPECT_EQ(usage.total_tokens(), 800);
+}
+
 TEST(Usage, ReasoningThatCannotBeInsideIsBeside) {
   EXPECT_EQ(with_usage(R"({"prompt_tokens":1,"completion_tokens":5,)"
                        R"("completion_tokens_details":{"reasoning_tokens":7}})")

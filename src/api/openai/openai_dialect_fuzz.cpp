@@ -30,8 +30,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string costed = dialect.with_cost(body, claviger::NanoUsd(4'213'000));
   if (costed != body) require(costed.find("0.004213") != std::string::npos);
   if (is_json(body)) require(is_json(costed));
-  const std::string event = dialect.event_with_cost(body, claviger::NanoUsd(1));
-  require(event.size() + 6 >= body.size() || event != body);
+  if (body.find_first_of("\r\n") == std::string_view::npos) {
+    const std::string event = "data:" + std::string(body) + "\n\n";
+    const std::string_view data = body.starts_with(' ') ? body.substr(1) : body;
+    const std::string expected = dialect.with_cost(data, claviger::NanoUsd(1));
+    const std::string written = dialect.event_with_cost(event, claviger::NanoUsd(1));
+    require(written == event.substr(0, event.size() - 2 - data.size()) + expected + "\n\n");
+  }
 
   claviger::api::ErrorAnswer error;
   error.message = body;
