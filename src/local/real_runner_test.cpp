@@ -3,7 +3,6 @@
 ///   CLAVIGER_TEST_MODEL   a small chat model, e.g. SmolLM2-135M-Instruct.Q4_1.gguf
 
 #include <gmock/gmock.h>
-#include <sys/prctl.h>
 
 #include "local/model_inspection.h"
 #include "local/supervisor_harness.h"

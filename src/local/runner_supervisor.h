@@ -66,7 +66,8 @@ struct RunnerStatus {
   std::uint32_t requests = 0;  ///< Leases held on it.
 };
 
-/// Ownership: main() owns the one instance; it outlives every lease and every waiting acquire().
+/// Ownership: main() owns the one instance; it outlives every lease and every waiting acquire(),
+/// and executors outlive stop().
 /// Threads: any method, from any thread, concurrently.
 class RunnerSupervisor final : public route::Runner {
  public:
