@@ -61,6 +61,16 @@ TEST_F(BackupTest, ABackupIsOneFileThatOnlyItsUserMayRead) {
                                                      "claviger.db-shm", "ba ck?up#1%.db"));
 }
 
+TEST_F(BackupTest, ABackupIsCompleteWithoutALogBesideIt) {
+  ASSERT_TRUE(database_.backup_to(backup_));
+  // Bytes 18 and 19 of the header: 1 without a log, 2 with one
+  // (https://www.sqlite.org/fileformat2.html, 1.3.3).
+  std::ifstream file(backup_, std::ios::binary);
+  std::string header(100, '\0');
+  file.read(header.data(), 100);
+  EXPECT_EQ(header.substr(18, 2), "\x01\x01");
+}
+
 TEST_F(BackupTest, RestoringBringsBackWhatWasThere) {
   ASSERT_TRUE(database_.backup_to(backup_));
   add_owner("bob");
