@@ -66,41 +66,45 @@ std::variant<const ReadyAnswer*, Planned> Responder::respond(const RequestHead& 
 }
 
 Planned Responder::control(const RequestHead& head, std::string_view path, std::string_view body) {
-  const auto answer = [](std::int64_t status, std::string text) {
-    Behaviour behaviour;
-    behaviour.status = status;
-    std::string answer_bytes = answer_head(behaviour, 0, kJson, length_line(text.size()));
-    return Planned{std::make_unique<Answer>(behaviour, std::move(answer_bytes), std::move(text)),
-                   0};
-  };
+  auto [status, text] = control_answer(head, path, body);
+  Behaviour behaviour;
+  behaviour.status = status;
+  std::string answer_bytes = answer_head(behaviour, 0, kJson, length_line(text.size()));
+  Planned planned;
+  planned.answer = std::make_unique<Answer>(behaviour, std::move(answer_bytes), std::move(text));
+  return planned;
+}
+
+Responder::ControlAnswer Responder::control_answer(const RequestHead& head, std::string_view path,
+                                                   std::string_view body) {
   if (head.method == "GET") {
     constexpr std::string_view kOne = "bill/";
-    if (path == "bill") return answer(200, bill_.totals_json());
-    if (path == "bill/each") return answer(200, bill_.each_json());
-    if (path == "last") return answer(200, last_request_json_);
+    if (path == "bill") return {200, bill_.totals_json()};
+    if (path == "bill/each") return {200, bill_.each_json()};
+    if (path == "last") return {200, last_request_json_};
     if (path.starts_with(kOne)) {
       auto one = bill_.request_json(path.substr(kOne.size()));
-      if (one) return answer(200, std::move(*one));
+      if (one) return {200, std::move(*one)};
     }
   }
   if (head.method == "POST" && path == "reset") {
     bill_.reset();
     behaviours_.clear();
     random_.seed(options_.seed);
-    return answer(200, "{}");
+    return {200, "{}"};
   }
   if (head.method == "POST" && path == "behave") {
     auto behaviours = read_behaviours(body.empty() ? "{}" : body);
-    if (!behaviours) return answer(400, error_body(400, "bad_directive", behaviours.error()));
+    if (!behaviours) return {400, error_body(400, "bad_directive", behaviours.error())};
     behaviours_.assign(std::make_move_iterator(behaviours->begin()),
                        std::make_move_iterator(behaviours->end()));
     // No directives: plainly, so that the fast way is open again.
     if (body.find(':') == std::string_view::npos) behaviours_.clear();
-    return answer(200, "{}");
+    return {200, "{}"};
   }
-  return answer(404, error_body(404, "unknown_control",
-                                "There are GET /_fake/bill, bill/each, bill/ID and last, and POST "
-                                "/_fake/behave and reset."));
+  return {404, error_body(404, "unknown_control",
+                          "There are GET /_fake/bill, bill/each, bill/ID and last, and POST "
+                          "/_fake/behave and reset.")};
 }
 
 Behaviour Responder::take_behaviour() {
@@ -191,7 +195,10 @@ Planned Responder::refuse(std::int64_t status, std::string_view code, std::strin
 Planned Responder::plain(const Behaviour& behaviour, RequestNumber number, std::string body) {
   bill_.set_status(number, static_cast<int>(behaviour.status));
   std::string head = answer_head(behaviour, number, kJson, length_line(body.size()));
-  return {std::make_unique<Answer>(behaviour, std::move(head), std::move(body)), number};
+  Planned planned;
+  planned.answer = std::make_unique<Answer>(behaviour, std::move(head), std::move(body));
+  planned.number = number;
+  return planned;
 }
 
 Planned Responder::plan_chat(Behaviour behaviour, std::string_view body) {
@@ -225,8 +232,11 @@ Planned Responder::plan_chat(Behaviour behaviour, std::string_view body) {
     bill_.charge(number, {tokens.prompt_tokens, tokens.cached_tokens, 0});
   }
   std::string head = answer_head(behaviour, number, "text/event-stream", kChunkedLine);
-  return {std::make_unique<Answer>(behaviour, std::move(head), *request, number, tokens, bill_),
-          number};
+  Planned planned;
+  planned.answer =
+      std::make_unique<Answer>(behaviour, std::move(head), *request, number, tokens, bill_);
+  planned.number = number;
+  return planned;
 }
 
 Planned Responder::plan_embedding(Behaviour behaviour, std::string_view body) {

@@ -59,6 +59,12 @@ class Responder {
   Bill& bill() { return bill_; }
 
  private:
+  struct ControlAnswer {
+    std::int64_t status = 200;
+    std::string body;
+  };
+  ControlAnswer control_answer(const net::http::RequestHead& head, std::string_view path,
+                               std::string_view body);
   Planned control(const net::http::RequestHead& head, std::string_view path, std::string_view body);
   Planned plan(const net::http::RequestHead& head, std::string_view path, std::string_view body);
   Planned plan_chat(Behaviour behaviour, std::string_view body);
