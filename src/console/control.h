@@ -37,7 +37,7 @@ struct ControlRequest {
   std::string path;   ///< Behind `/api/v1`, e.g. `/owners/own_3`; percent-encoded.
   std::string query;  ///< Percent-encoded, without '?'.
   std::string body;
-  std::string who;    ///< For the log: the admin key's name, or "local operator".
+  std::string who;  ///< For the log: the admin key's name, or "local operator".
 };
 
 struct ControlAnswer {
@@ -104,8 +104,8 @@ class Control {
     Operations& operations;
     /// Gives every connection thread the new snapshot, the egress policy what credentials
     /// opened, and the runner the local models. Blocks until all have it (bounded).
-    std::function<void(std::shared_ptr<const relay::Snapshot>,
-                       std::vector<net::EgressAllowance>, std::vector<local::LocalModel>)>
+    std::function<void(std::shared_ptr<const relay::Snapshot>, std::vector<net::EgressAllowance>,
+                       std::vector<local::LocalModel>)>
         publish;
   };
   explicit Control(Parts parts);

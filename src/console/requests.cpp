@@ -1,0 +1,243 @@
+/// What was asked and what it cost: records, money, usage.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "console/fields.h"
+#include "console/json_out.h"
+#include "console/routes.h"
+#include "console/text_forms.h"
+#include "record/record_json.h"
+
+namespace claviger::console {
+namespace {
+
+std::string_view to_text(budget::HoldState state) {
+  switch (state) {
+    case budget::HoldState::open:
+      return "open";
+    case budget::HoldState::unconfirmed:
+      return "unconfirmed";
+    case budget::HoldState::settled:
+      return "settled";
+  }
+  return "open";
+}
+
+std::string_view to_text(budget::Certainty certainty) {
+  switch (certainty) {
+    case budget::Certainty::billed:
+      return "billed";
+    case budget::Certainty::estimated:
+      return "estimated";
+    case budget::Certainty::reconciled:
+      return "reconciled";
+    case budget::Certainty::quarantined:
+      return "quarantined";
+  }
+  return "estimated";
+}
+
+std::string to_json(const budget::AttemptMoney& money) {
+  return JsonObject()
+      .number("attempt", money.attempt.number)
+      .text("state", to_text(money.state))
+      .usd("held_usd", money.held)
+      .usd("cost_usd", money.cost)
+      .text_or_null("certainty", money.certainty ? to_text(*money.certainty) : "")
+      .finish();
+}
+
+Outcome<RequestId> read_request_id(std::string_view text) {
+  if (const auto id = RequestId::parse(text)) return *id;
+  return problem(400, "malformed_id", fmt::format("\"{}\" is no id of a request", text),
+                 "it stands in the header x-claviger-request-id: req_ and 26 characters");
+}
+
+Outcome<void> read_since(const Call& call, record::Query& query) {
+  const std::string_view text = call.asked("since");
+  if (text.empty()) return {};
+  const auto since = parse_time(text);
+  if (!since) {
+    return bad_value("since", fmt::format("\"{}\" is no time", text),
+                     "send a date like 2026-01-31 or a time like 2026-01-31T10:00:00Z");
+  }
+  query.since = since;
+  return {};
+}
+
+Outcome<void> read_owner(const Registry& registry, const Call& call, record::Query& query) {
+  const std::string_view text = call.asked("owner");
+  if (text.empty()) return {};
+  const auto owner = registry.owner(text);
+  if (!owner) return std::unexpected(owner.error());
+  query.owner = (*owner)->id;
+  return {};
+}
+
+/// `?failed` and `?failed=true` ask for it.
+Outcome<void> read_failed(const Call& call, record::Query& query) {
+  for (const auto& [name, value] : call.query) {
+    if (name != "failed") continue;
+    if (!value.empty() && value != "true" && value != "false") {
+      return bad_value("failed", fmt::format("\"{}\" is neither true nor false", value),
+                       "send ?failed or leave it out");
+    }
+    query.failed_only = value != "false";
+  }
+  return {};
+}
+
+Outcome<void> read_last(const Call& call, record::Query& query) {
+  const std::string_view text = call.asked("last");
+  if (text.empty()) return {};
+  int count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (error != std::errc() || end != text.data() + text.size() || count < 1 ||
+      count > record::records_listed_max) {
+    return bad_value("last", fmt::format("\"{}\" is no count", text),
+                     fmt::format("send a number from 1 to {}", record::records_listed_max));
+  }
+  query.limit = count;
+  return {};
+}
+
+/// The budgets that the request counted against, as they stand now.
+Task<std::string> budgets_of(Registry& registry, const record::Record& record) {
+  JsonArray array;
+  const auto concerned = registry.world().budgets->concerned({.owner = record.owner,
+                                                              .app = record.app,
+                                                              .credential = record.credential,
+                                                              .key = record.key,
+                                                              .model = record.model});
+  if (!concerned || record.model.empty()) co_return array.finish();
+  std::vector<budget::Budget> budgets;
+  for (const BudgetId id : concerned->ids()) {
+    if (const auto* const budget = registry.world().budgets->find(id)) budgets.push_back(*budget);
+  }
+  for (const budget::Budget& budget : budgets) array.add(co_await budget_json(registry, budget));
+  co_return array.finish();
+}
+
+/// `{…}` with more members.
+std::string with_member(std::string object, std::string_view name, std::string_view json) {
+  object.pop_back();
+  return fmt::format("{},\"{}\":{}}}", object, name, json);
+}
+
+}  // namespace
+
+Task<Outcome<Reply>> list_requests(Registry& registry, Call& call) {
+  record::Query query;
+  if (auto checked = call.check_query({"failed", "last", "owner", "since"}); !checked) {
+    co_return std::unexpected(checked.error());
+  }
+  if (auto read = read_failed(call, query); !read) co_return std::unexpected(read.error());
+  if (auto read = read_last(call, query); !read) co_return std::unexpected(read.error());
+  if (auto read = read_since(call, query); !read) co_return std::unexpected(read.error());
+  if (auto read = read_owner(registry, call, query); !read) {
+    co_return std::unexpected(read.error());
+  }
+  // Where the recorder cannot write now, what is in the store is still worth showing.
+  static_cast<void>(registry.parts.recorder.flush());
+  const auto records = registry.parts.records.list(query);
+  if (!records) co_return store_unavailable();
+  co_return Reply{.body = list_of(*records, [](const record::Record& record) {
+                    return record::to_json(record);
+                  })};
+}
+
+Task<Outcome<Reply>> show_request(Registry& registry, Call& call) {
+  if (auto checked = call.check_query({}); !checked) co_return std::unexpected(checked.error());
+  const auto id = read_request_id(call.parts[0]);
+  if (!id) co_return std::unexpected(id.error());
+  static_cast<void>(registry.parts.recorder.flush());
+  const auto record = registry.parts.records.find(*id);
+  if (!record) {
+    if (record.error() == record::RecordError::unavailable) co_return store_unavailable();
+    co_return problem(404, "unknown_request",
+                      fmt::format("there is no record of the request {}", id->text()),
+                      "\"claviger requests\" lists the latest");
+  }
+  const auto attempts = co_await registry.parts.ledger.attempts(*id);
+  if (!attempts) co_return of_ledger(attempts.error(), id->text());
+  JsonArray holds;
+  for (const budget::AttemptMoney& money : *attempts) holds.add(to_json(money));
+  std::string body = with_member(record::to_json(*record), "holds", holds.finish());
+  co_return Reply{
+      .body = with_member(std::move(body), "budgets", co_await budgets_of(registry, *record))};
+}
+
+Task<Outcome<Reply>> reconcile_request(Registry& registry, Call& call) {
+  const auto id = read_request_id(call.parts[0]);
+  if (!id) co_return std::unexpected(id.error());
+  Fields fields(call.request.body);
+  const NanoUsd cost = fields.usd("cost_usd");
+  const auto number = fields.number_if_any("attempt", 1, 1'000'000);
+  if (auto read = fields.finish(); !read) co_return std::unexpected(read.error());
+
+  const auto attempts = co_await registry.parts.ledger.attempts(*id);
+  if (!attempts) co_return of_ledger(attempts.error(), id->text());
+  if (attempts->empty()) {
+    co_return of_ledger({.error = budget::LedgerError::unknown_hold}, id->text());
+  }
+  if (!number && attempts->size() > 1) {
+    co_return problem(
+        422, "several_attempts",
+        fmt::format("{} took {} attempts, each with its own bill", id->text(), attempts->size()),
+        "say which one the bill is for: --attempt N (field attempt)");
+  }
+  const AttemptId attempt{
+      .request = *id,
+      .number = number ? static_cast<std::uint32_t>(*number) : attempts->front().attempt.number};
+  if (std::ranges::find(*attempts, attempt, &budget::AttemptMoney::attempt) == attempts->end()) {
+    co_return problem(404, "unknown_attempt",
+                      fmt::format("{} has no attempt {}", id->text(), attempt.number),
+                      "\"claviger request ID\" shows its attempts");
+  }
+  const auto receipt = co_await registry.parts.ledger.settle({.attempt = attempt}, cost,
+                                                             budget::Certainty::reconciled);
+  if (!receipt) co_return of_ledger(receipt.error(), id->text());
+  co_return Reply{.body = JsonObject()
+                              .text("request", id->text())
+                              .number("attempt", attempt.number)
+                              .usd("cost_usd", receipt->cost)
+                              .usd("left_usd", receipt->left)
+                              .finish()};
+}
+
+Task<Outcome<Reply>> show_usage(Registry& registry, Call& call) {
+  if (auto checked = call.check_query({"by", "since", "owner"}); !checked) {
+    co_return std::unexpected(checked.error());
+  }
+  const std::string_view by_text = call.asked("by").empty() ? "model" : call.asked("by");
+  const auto by = parse_grouping(by_text);
+  if (!by) {
+    co_return bad_value("by", fmt::format("usage cannot be grouped by \"{}\"", by_text),
+                        "use model, app, owner, credential, user or day");
+  }
+  record::Query query;
+  if (auto read = read_since(call, query); !read) co_return std::unexpected(read.error());
+  if (auto read = read_owner(registry, call, query); !read) {
+    co_return std::unexpected(read.error());
+  }
+  static_cast<void>(registry.parts.recorder.flush());
+  const auto rows = registry.parts.records.usage(*by, query);
+  if (!rows) co_return store_unavailable();
+  JsonArray data;
+  for (const record::UsageRow& row : *rows) {
+    data.add(JsonObject()
+                 .text("group", row.group)
+                 .number("requests", row.requests)
+                 .number("failed", row.failed)
+                 .number("input_tokens", row.input_tokens)
+                 .number("output_tokens", row.output_tokens)
+                 .usd("cost_usd", row.cost)
+                 .finish());
+  }
+  co_return Reply{.body = JsonObject().text("by", by_text).raw("data", data.finish()).finish()};
+}
+
+}  // namespace claviger::console

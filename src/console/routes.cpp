@@ -1,0 +1,79 @@
+#include "console/routes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace claviger::console {
+namespace {
+
+constexpr Route kRoutes[] = {
+    {"GET", "/owners", Order::any, list_owners},
+    {"POST", "/owners", Order::one_by_one, add_owner},
+    {"DELETE", "/owners/{owner}", Order::one_by_one, remove_owner},
+    {"GET", "/apps", Order::any, list_apps},
+    {"POST", "/apps", Order::one_by_one, add_app},
+    {"DELETE", "/apps/{app}", Order::one_by_one, remove_app},
+    {"GET", "/credentials", Order::any, list_credentials},
+    {"POST", "/credentials", Order::one_by_one, add_credential},
+    {"DELETE", "/credentials/{credential}", Order::one_by_one, remove_credential},
+    {"POST", "/credentials/{credential}/rotate", Order::one_by_one, rotate_credential},
+    {"POST", "/credentials/{credential}/disable", Order::one_by_one, disable_credential},
+    {"POST", "/credentials/{credential}/enable", Order::one_by_one, enable_credential},
+    {"POST", "/credentials/{credential}/test", Order::any, test_credential},
+    {"GET", "/models", Order::any, list_models},
+    {"POST", "/models", Order::one_by_one, add_model},
+    {"GET", "/models/{model}", Order::any, show_model},
+    {"DELETE", "/models/{model}", Order::one_by_one, remove_model},
+    {"POST", "/models/{model}/probe", Order::any, probe_model},
+    {"GET", "/prices", Order::any, list_prices},
+    {"PUT", "/prices", Order::one_by_one, put_price},
+    {"DELETE", "/prices", Order::one_by_one, remove_price},
+    {"GET", "/keys", Order::any, list_keys},
+    {"POST", "/keys", Order::one_by_one, add_key},
+    {"DELETE", "/keys/{key}", Order::one_by_one, revoke_key},
+    {"GET", "/admin-keys", Order::any, list_admin_keys},
+    {"POST", "/admin-keys", Order::one_by_one, add_admin_key},
+    {"DELETE", "/admin-keys/{key}", Order::one_by_one, revoke_admin_key},
+    {"GET", "/budgets", Order::any, list_budgets},
+    {"POST", "/budgets", Order::one_by_one, set_budget},
+    {"GET", "/budgets/{budget}", Order::any, show_budget},
+    {"DELETE", "/budgets/{budget}", Order::one_by_one, remove_budget},
+    {"GET", "/requests", Order::any, list_requests},
+    {"GET", "/requests/{request}", Order::any, show_request},
+    {"POST", "/requests/{request}/reconcile", Order::one_by_one, reconcile_request},
+    {"GET", "/usage", Order::any, show_usage},
+    {"GET", "/vault", Order::any, show_vault},
+    {"POST", "/vault/rotate", Order::one_by_one, rotate_vault},
+    {"POST", "/backup", Order::one_by_one, make_backup},
+    {"POST", "/config/check", Order::any, check_config},
+    {"POST", "/config/reload", Order::one_by_one, reload_config},
+    {"GET", "/doctor", Order::any, show_doctor},
+    {"GET", "/status", Order::any, show_status},
+};
+
+}  // namespace
+
+std::span<const Route> routes() {
+  return kRoutes;
+}
+
+std::string_view Call::asked(std::string_view name) const {
+  for (const auto& [key, value] : query) {
+    if (key == name) return value;
+  }
+  return {};
+}
+
+Outcome<void> Call::check_query(std::initializer_list<std::string_view> known) const {
+  for (const auto& [key, value] : query) {
+    if (std::ranges::find(known, key) == known.end()) {
+      return problem(400, "unknown_parameter",
+                     fmt::format("the query parameter \"{}\" is not known here", key),
+                     "check its spelling; docs/reference/openapi.yaml names those that are");
+    }
+  }
+  return {};
+}
+
+}  // namespace claviger::console
