@@ -43,6 +43,9 @@ struct Profile {
   bool takes_stream_usage = true;       ///< `stream_options.include_usage` is understood.
   bool unknown_fields_may_cost = true;  ///< A hosted provider may charge for what we do not know.
   bool key_required = true;
+  /// Usage::stated_cost is what this provider charges. Elsewhere it is hearsay, and the catalog
+  /// decides: a compatible endpoint can write anything there.
+  bool states_cost = false;
   PriceCapForm price_cap = PriceCapForm::none;
   std::string request_id_header;  ///< `x-request-id`
   std::string source;             ///< URL of the documentation, with its date.

@@ -156,7 +156,7 @@ bool UsageReader::field(std::string_view key, value& inner) {
 /// Most providers count reasoning inside `completion_tokens`; xAI's chat completions and some
 /// compatible endpoints count it beside, and only the total shows it. What is in the total and
 /// not in the prompt was generated, and is billed as output
-/// (https://docs.x.ai/docs/key-information/consumption-and-rate-limits, 2026-11).
+/// (docs.cloud.google.com/vertex-ai, "Grok reasoning"; docs.x.ai/developers/rate-limits; 2026-11).
 std::int64_t UsageReader::output_tokens(std::int64_t prompt, std::int64_t reasoning) {
   std::int64_t output = completion_.value_or(0);
   if (reasoning > output) output += reasoning;
@@ -170,8 +170,11 @@ std::int64_t UsageReader::output_tokens(std::int64_t prompt, std::int64_t reason
 /// dollars (https://docs.x.ai/developers/cost-tracking, 2026-11).
 std::optional<NanoUsd> UsageReader::stated_cost() const {
   if (cost_) return is_byok_ ? *cost_ + own_key_cost_.value_or(NanoUsd(0)) : *cost_;
+  // Grok served by others states 0 ticks for requests that they bill: that says nothing.
   constexpr std::int64_t ticks_per_nano = 10;
-  if (ticks_) return NanoUsd(*ticks_ / ticks_per_nano + (*ticks_ % ticks_per_nano != 0 ? 1 : 0));
+  if (ticks_.value_or(0) > 0) {
+    return NanoUsd(*ticks_ / ticks_per_nano + (*ticks_ % ticks_per_nano != 0 ? 1 : 0));
+  }
   return std::nullopt;
 }
 

@@ -87,6 +87,14 @@ TEST(Answer, XaiCountsReasoningBesideTheCompletion) {
                                   .stated_cost = NanoUsd(3'775'601)}));
 }
 
+TEST(Answer, AStatedCostOfNoTicksIsNoStatement) {
+  const AnswerReading reading = answer(testdata("grok_elsewhere_chat.json"));
+  EXPECT_EQ(reading.usage, (Usage{.input_tokens = 9,
+                                  .cached_input_tokens = 654,
+                                  .output_tokens = 174,
+                                  .reasoning_tokens = 124}));
+}
+
 TEST(Answer, OpenRouterStatesItsCost) {
   const AnswerReading reading = read_event(testdata("openrouter_usage_event.json"));
   EXPECT_EQ(reading.usage,

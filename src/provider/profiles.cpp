@@ -123,6 +123,7 @@ Profile read_profile(const toml::table& table) {
   profile.takes_stream_usage = reader.truth("takes_stream_usage");
   profile.unknown_fields_may_cost = reader.truth("unknown_fields_may_cost");
   profile.key_required = reader.truth("key_required");
+  profile.states_cost = reader.truth("states_cost");
   profile.price_cap = static_cast<PriceCapForm>(
       reader.one_of("price_cap", reader.text_or("price_cap", "none"), {"none", "openrouter"}));
   profile.request_id_header = reader.text("request_id_header");

@@ -58,8 +58,8 @@ constexpr Row chat_fields[] = {
     {"n", choices},
     {"n_predict", unbounded},  // llama.cpp's name for the output bound, as above
     {"parallel_tool_calls", free},
-    // Predicted tokens that are not used are billed as output, and the output bound is not
-    // supported beside them: https://platform.openai.com/docs/guides/predicted-outputs (2026-11).
+    // Predicted tokens that are not used are billed as output (npm openai 6.49.0,
+    // CompletionTokensDetails, 2026-11); nothing says that the output bound covers them.
     {"prediction", unbounded},
     {"presence_penalty", free},
     {"prompt_cache_key", free},
