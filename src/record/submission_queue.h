@@ -24,7 +24,7 @@ class SubmissionQueue {
   SubmissionQueue& operator=(const SubmissionQueue&) = delete;
 
   /// Threads: any, concurrently.
-  void push(T value) {
+  void push(T&& value) {
     Node* const node = new Node{std::move(value), head_.load(std::memory_order_relaxed)};
     // release: whoever takes the node sees the value, and the nodes below it through the
     // release sequence of their own pushes.
