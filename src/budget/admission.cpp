@@ -18,6 +18,7 @@ std::optional<Bound> bound_request(const exchange::Request& request, const catal
                                    const ModelLimits& limits) {
   Bound bound;
   bound.choices = std::max<std::int64_t>(1, request.choices);
+  bound.input_content = request.input_content;
   if (request.input_content == exchange::InputContent::by_model) {
     if (limits.context_tokens_max <= 0) return std::nullopt;
     bound.input_tokens_max = limits.context_tokens_max;
@@ -35,14 +36,17 @@ std::optional<Bound> bound_request(const exchange::Request& request, const catal
   }
   const std::int64_t least = std::min(bound.output_tokens_max, kClampedOutputTokensMin);
   bound.cost_max = catalog::worst_cost(bound.input_tokens_max,
-                                       times(bound.output_tokens_max, bound.choices), price);
+                                       times(bound.output_tokens_max, bound.choices), price,
+                                       bound.input_content);
   bound.cost_least =
-      catalog::worst_cost(bound.input_tokens_max, times(least, bound.choices), price);
+      catalog::worst_cost(bound.input_tokens_max, times(least, bound.choices), price,
+                          bound.input_content);
   return bound;
 }
 
 std::int64_t output_bound_within(NanoUsd granted, const Bound& bound, const catalog::Price& price) {
-  const std::int64_t all = catalog::output_tokens_within(granted, bound.input_tokens_max, price);
+  const std::int64_t all = catalog::output_tokens_within(
+      granted, bound.input_tokens_max, price, bound.input_content);
   return std::min(all / bound.choices, bound.output_tokens_max);
 }
 

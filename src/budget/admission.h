@@ -30,6 +30,7 @@ struct Bound {
   std::int64_t input_tokens_max = 0;
   std::int64_t output_tokens_max = 0;  ///< Of each choice.
   std::int64_t choices = 1;
+  exchange::InputContent input_content = exchange::InputContent::text;
   NanoUsd cost_max;
   NanoUsd cost_least;  ///< With kClampedOutputTokensMin, or what was asked if that is less.
 };

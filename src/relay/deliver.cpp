@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "exchange/sse.h"
 #include "relay/failure.h"
 #include "relay/relay.h"
@@ -48,6 +50,22 @@ std::optional<int> retry_after_of(const net::http::ResponseHead& head) {
   }
   if (value.empty() || seconds > 86'400) return std::nullopt;
   return seconds;
+}
+
+/// The credential's key, which is alive as long as the job's snapshot.
+std::string_view key_of(const Job& job) {
+  const auto* const credential = job.world->credentials->find(job.target.credential);
+  return credential == nullptr ? std::string_view() : credential->key.reveal();
+}
+
+/// Overwrites every occurrence of `secret` by asterisks.
+void mask(net::Buffer& body, std::string_view secret) {
+  constexpr std::size_t kSecretBytesMin = 8;  // Anything shorter would mask words.
+  if (secret.size() < kSecretBytesMin) return;
+  std::size_t at = 0;
+  while ((at = body.bytes().find(secret, at)) != std::string_view::npos) {
+    std::fill_n(body.begin() + at, secret.size(), '*');
+  }
 }
 
 void note(record::Record& record, const provider::AnswerReading& reading,
@@ -236,6 +254,8 @@ Task<Relay::Done> Relay::deliver_error(Job& job, net::ProviderExchange& provider
   job.record.error_code = error.code;
   job.record.at_fault = error.at_fault;
   job.record.status = status;
+  // Some providers repeat the key that they refuse.
+  mask(body, key_of(job));
   body.room(net::kBufferPadding);
   const std::string answer = job.dialect.annotated_error_body(body.bytes(), error);
   net::http::HeadWriter head = job.caller.answer(status);

@@ -5,15 +5,19 @@
 namespace claviger::relay {
 
 NanoUsd cost_so_far(const Job& job) {
-  // What the provider states itself is what it bills.
-  if (job.record.usage.stated_cost) return *job.record.usage.stated_cost;
+  // What the provider states itself is what it bills, where it is known to bill what it states.
+  if (job.profile->states_cost && job.record.usage.stated_cost) return *job.record.usage.stated_cost;
   return catalog::cost_of(job.record.usage, *job.target.price);
 }
 
 TrueCost true_cost(const Job& job) {
   using budget::Certainty;
   switch (job.usage_state) {
-    case provider::UsageState::sound: return {cost_so_far(job), Certainty::billed};
+    case provider::UsageState::sound: {
+      const bool is_exact = job.target.price->kind == catalog::PriceKind::exact ||
+                            (job.profile->states_cost && job.record.usage.stated_cost);
+      return {cost_so_far(job), is_exact ? Certainty::billed : Certainty::estimated};
+    }
     case provider::UsageState::impossible: return {job.grant.amount, Certainty::quarantined};
     case provider::UsageState::absent: break;
   }

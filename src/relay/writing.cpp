@@ -30,7 +30,10 @@ Task<net::IoResult<void>> Relay::send_request(Job& job, const Address& address, 
   wipe_scratch();
   job.adapter->write_body(*job.profile, job.request,
                           {.model = job.target.provider_model,
-                           .output_tokens_max = job.output_tokens_written},
+                           .output_tokens_max = job.output_tokens_written,
+                           .price_cap = provider::PriceCap{
+                               .input = job.target.price->worst_input(),
+                               .output = job.target.price->output}},
                           request_body);
   net::http::HeadWriter head(request_head);
   head.request("POST", address.base_path, job.adapter->path(*job.profile, job.request));
@@ -103,6 +106,7 @@ void Relay::begin_record(Job& job) {
 }
 
 void Relay::finish_record(Job& job) {
+  job.record.clamped = job.was_clamped;
   job.record.times.total_us = since_start(job);
   job.record.times.overhead_us = overhead_of(job.record.times);
   parts_.metrics.count(job.record);
