@@ -1,0 +1,188 @@
+/// Budgets, usage and requests.
+
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "console/json_out.h"
+#include "console/text_forms.h"
+#include "record/record_json.h"
+
+namespace claviger::cli {
+namespace {
+
+using console::JsonArray;
+using console::JsonObject;
+using Form = Column::Form;
+
+const std::vector<Column> kBudgetColumns = {{"ID", "id"},
+                                            {"SCOPE", "scope"},
+                                            {"PER", "per"},
+                                            {"LIMIT", "limit_usd", Form::usd},
+                                            {"SPENT", "spent_usd", Form::usd},
+                                            {"HELD", "held_usd", Form::usd},
+                                            {"LEFT", "left_usd", Form::usd},
+                                            {"RESETS", "resets_at", Form::moment},
+                                            {"RULE", "rule"}};
+const std::vector<Column> kBudgetDetails = {{"id", "id"},
+                                            {"scope", "scope"},
+                                            {"limit", "limit_usd", Form::usd},
+                                            {"per", "per"},
+                                            {"spent", "spent_usd", Form::usd},
+                                            {"held", "held_usd", Form::usd},
+                                            {"unconfirmed", "unconfirmed_usd", Form::usd},
+                                            {"left", "left_usd", Form::usd},
+                                            {"resets", "resets_at", Form::moment},
+                                            {"warn at %", "warn"},
+                                            {"when exhausted", "when_exhausted"},
+                                            {"made by rule", "rule"}};
+const std::vector<Column> kUsageColumns = {{"GROUP", "group"},
+                                           {"REQUESTS", "requests"},
+                                           {"FAILED", "failed"},
+                                           {"TOKENS IN", "input_tokens"},
+                                           {"TOKENS OUT", "output_tokens"},
+                                           {"COST", "cost_usd", Form::usd}};
+const std::vector<Column> kRequestColumns = {
+    {"ID", "id"},         {"AT", "started_at", Form::moment}, {"MODEL", "model_asked"},
+    {"STATUS", "status"}, {"COST", "cost_usd", Form::usd},    {"ERROR", "error_code"}};
+const std::vector<Column> kRequestDetails = {{"id", "id"},
+                                             {"at", "started_at"},
+                                             {"owner", "owner"},
+                                             {"app", "app"},
+                                             {"key", "key"},
+                                             {"credential", "credential"},
+                                             {"end user", "end_user"},
+                                             {"operation", "operation"},
+                                             {"model asked", "model_asked"},
+                                             {"model", "model"},
+                                             {"status", "status"},
+                                             {"provider's status", "provider_status"},
+                                             {"error", "error_code"},
+                                             {"at fault", "at_fault"},
+                                             {"finish reason", "finish_reason"},
+                                             {"tokens in", "input_tokens"},
+                                             {"tokens out", "output_tokens"},
+                                             {"held", "held_usd", Form::usd},
+                                             {"cost", "cost_usd", Form::usd},
+                                             {"cost is", "cost_state"},
+                                             {"first byte after us", "first_byte_us"},
+                                             {"total us", "total_us"},
+                                             {"overhead us", "overhead_us"}};
+const std::vector<Column> kHoldColumns = {{"ATTEMPT", "attempt"},
+                                          {"STATE", "state"},
+                                          {"HELD", "held_usd", Form::usd},
+                                          {"COST", "cost_usd", Form::usd},
+                                          {"CERTAINTY", "certainty"}};
+
+/// A date, a time, or a span before now.
+std::string absolute_past(const std::string& text, WallTime now) {
+  const auto span = console::parse_span(text);
+  return span ? record::to_rfc3339(now - *span) : text;
+}
+
+std::string budget_path(const Arguments& arguments) {
+  return fmt::format("/budgets/{}", percent_encoded(arguments.subject));
+}
+
+/// Collects `?a=b&c=d`.
+class Query {
+ public:
+  void add(std::string_view name, std::string_view value) {
+    if (value.empty()) return;
+    out_ += fmt::format("{}{}={}", out_.empty() ? '?' : '&', name, percent_encoded(value));
+  }
+  const std::string& text() const { return out_; }
+
+ private:
+  std::string out_;
+};
+
+}  // namespace
+
+Outcome<void> budget_set(Session& session, const Arguments& arguments) {
+  JsonObject body;
+  body.text("scope", arguments.scope)
+      .text("limit_usd", arguments.limit)
+      .text("per", arguments.period);
+  if (!arguments.when_exhausted.empty()) body.text("when_exhausted", arguments.when_exhausted);
+  if (!arguments.warn.empty()) body.raw("warn", fmt::format("[{}]", arguments.warn));
+  const auto said = session.ask("POST", "/budgets", body.finish());
+  if (!said) return std::unexpected(said.error());
+  const std::string left = cell_of(said->value, {"", "left_usd", Form::usd});
+  return session.show(
+      *said,
+      fmt::format("{}: {} may spend {} per {}{}", text_of(said->value, "id"),
+                  text_of(said->value, "scope"), cell_of(said->value, {"", "limit_usd", Form::usd}),
+                  text_of(said->value, "per"),
+                  left == "-" ? std::string() : fmt::format("; {} left", left)));
+}
+
+Outcome<void> budget_list(Session& session, const Arguments&) {
+  const auto said = session.ask("GET", "/budgets");
+  if (!said) return std::unexpected(said.error());
+  return session.show_list(*said, kBudgetColumns,
+                           "There are no budgets, so no request is let through. Set one: claviger "
+                           "budget set --scope each-owner --limit 10.00 --per month");
+}
+
+Outcome<void> budget_show(Session& session, const Arguments& arguments) {
+  const auto said = session.ask("GET", budget_path(arguments));
+  if (!said) return std::unexpected(said.error());
+  return session.show_object(*said, kBudgetDetails);
+}
+
+Outcome<void> budget_remove(Session& session, const Arguments& arguments) {
+  const auto said = session.ask("DELETE", budget_path(arguments));
+  if (!said) return std::unexpected(said.error());
+  return session.show(*said, fmt::format("Removed {}, which was on {}", arguments.subject,
+                                         text_of(said->value, "scope")));
+}
+
+Outcome<void> budget_reconcile(Session& session, const Arguments& arguments) {
+  JsonObject body;
+  body.text("cost_usd", arguments.cost_usd);
+  if (arguments.attempt) body.number("attempt", *arguments.attempt);
+  const auto said =
+      session.ask("POST", fmt::format("/requests/{}/reconcile", percent_encoded(arguments.subject)),
+                  body.finish());
+  if (!said) return std::unexpected(said.error());
+  return session.show(*said,
+                      fmt::format("{} cost {}; the tightest budget has {} left", arguments.subject,
+                                  cell_of(said->value, {"", "cost_usd", Form::usd}),
+                                  cell_of(said->value, {"", "left_usd", Form::usd})));
+}
+
+Outcome<void> usage_show(Session& session, const Arguments& arguments) {
+  Query query;
+  query.add("by", arguments.by);
+  query.add("owner", arguments.owner);
+  query.add("since", absolute_past(arguments.since, session.clock.wall_now()));
+  const auto said = session.ask("GET", "/usage" + query.text());
+  if (!said) return std::unexpected(said.error());
+  return session.show_list(*said, kUsageColumns, "Nothing was used in that time");
+}
+
+Outcome<void> requests_list(Session& session, const Arguments& arguments) {
+  Query query;
+  if (arguments.failed_only) query.add("failed", "true");
+  if (arguments.last) query.add("last", std::to_string(*arguments.last));
+  query.add("owner", arguments.owner);
+  query.add("since", absolute_past(arguments.since, session.clock.wall_now()));
+  const auto said = session.ask("GET", "/requests" + query.text());
+  if (!said) return std::unexpected(said.error());
+  return session.show_list(*said, kRequestColumns, "There were no such requests");
+}
+
+Outcome<void> request_show(Session& session, const Arguments& arguments) {
+  const auto said =
+      session.ask("GET", fmt::format("/requests/{}", percent_encoded(arguments.subject)));
+  if (!said) return std::unexpected(said.error());
+  if (auto shown = session.show_object(*said, kRequestDetails); !shown || session.as_json) {
+    return shown;
+  }
+  const auto* const holds = said->value.get_object().if_contains("holds");
+  if (holds == nullptr || !holds->is_array() || holds->get_array().empty()) return {};
+  say("");
+  return session.show_list({.text = {}, .value = {{"data", *holds}}}, kHoldColumns, "");
+}
+
+}  // namespace claviger::cli
