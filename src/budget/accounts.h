@@ -49,20 +49,29 @@ struct alignas(64) Account {
 };
 
 /// Where an attempt holds money: the accounts, each in the period in which it was taken.
+/// Copying costs what is in it: most requests concern four budgets, and this is copied on each
+/// one's way.
 class HeldAccounts {
  public:
   struct Item {
-    Account* account = nullptr;
-    std::int64_t period_start_us = 0;
+    Account* account;
+    std::int64_t period_start_us;
   };
+  HeldAccounts() = default;
+  HeldAccounts(const HeldAccounts& other) { *this = other; }
+  HeldAccounts& operator=(const HeldAccounts& other) {
+    size_ = other.size_;
+    for (std::uint32_t index = 0; index < size_; ++index) items_[index] = other.items_[index];
+    return *this;
+  }
   void add(Item item) { items_[size_++] = item; }
   std::span<const Item> items() const { return {items_.data(), size_}; }
   /// For the journal and the store.
   HeldOnSet budgets() const;
 
  private:
-  std::array<Item, BudgetSet::kMost> items_{};
   std::uint32_t size_ = 0;
+  std::array<Item, BudgetSet::kMost> items_;
 };
 
 /// Threads: any method, from any thread, concurrently. Nothing here does I/O; a call waits

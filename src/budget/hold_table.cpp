@@ -15,13 +15,20 @@ HoldTable::Locked::Locked(HoldTable& table, const AttemptId& attempt)
       stripe_(table.stripes_[hash_ % kStripes]),
       lock_(stripe_.mutex) {}
 
-Hold* HoldTable::Locked::find() const {
-  if (stripe_.heads.empty()) return nullptr;
-  const std::size_t head = (hash_ / kStripes) & (stripe_.heads.size() - 1);
-  for (std::uint32_t at = stripe_.heads[head]; at != kNone; at = stripe_.nodes[at].next) {
-    if (stripe_.nodes[at].hold.attempt == attempt_) return &stripe_.nodes[at].hold;
+std::size_t HoldTable::Locked::place() const {
+  const std::size_t mask = stripe_.index.size() - 1;
+  const std::uint32_t tag = tag_of(hash_);
+  for (std::size_t at = tag & mask;; at = (at + 1) & mask) {
+    const Place& place = stripe_.index[at];
+    if (place.node == kNone) return at;
+    if (place.tag == tag && stripe_.nodes[place.node].hold.attempt == attempt_) return at;
   }
-  return nullptr;
+}
+
+Hold* HoldTable::Locked::find() const {
+  if (stripe_.size == 0) return nullptr;
+  const std::uint32_t node = stripe_.index[place()].node;
+  return node == kNone ? nullptr : &stripe_.nodes[node].hold;
 }
 
 void HoldTable::Locked::make_room() {
@@ -29,40 +36,47 @@ void HoldTable::Locked::make_room() {
   constexpr std::size_t kFirst = 16;
   const std::size_t before = stripe_.nodes.size();
   const std::size_t after = before == 0 ? kFirst : before * 2;
-  std::vector<std::uint32_t> heads(after, kNone);
+  std::vector<Place> index(after * 2);
+  for (const Place& place : stripe_.index) {
+    if (place.node == kNone) continue;
+    std::size_t at = place.tag & (index.size() - 1);
+    while (index[at].node != kNone) at = (at + 1) & (index.size() - 1);
+    index[at] = place;
+  }
   stripe_.nodes.resize(after);
-  // No free node: all those before are in use. Chain them anew, by the longer table.
-  for (std::uint32_t at = 0; at < before; ++at) {
-    Node& node = stripe_.nodes[at];
-    std::uint32_t& head = heads[(hash_of(node.hold.attempt) / kStripes) & (after - 1)];
-    node.next = std::exchange(head, at);
+  stripe_.index = std::move(index);
+  for (std::size_t node = after; node > before; --node) {
+    stripe_.nodes[node - 1].next_free =
+        std::exchange(stripe_.free, static_cast<std::uint32_t>(node - 1));
   }
-  for (std::size_t at = before; at < after; ++at) {
-    stripe_.nodes[at].next = std::exchange(stripe_.free, static_cast<std::uint32_t>(at));
-  }
-  stripe_.heads = std::move(heads);
 }
 
 Hold& HoldTable::Locked::insert() {
   make_room();
-  const std::uint32_t at = stripe_.free;
-  Node& node = stripe_.nodes[at];
-  stripe_.free = node.next;
-  std::uint32_t& head = stripe_.heads[(hash_ / kStripes) & (stripe_.heads.size() - 1)];
-  node.next = std::exchange(head, at);
-  node.hold = Hold{};
-  node.hold.attempt = attempt_;
+  const std::uint32_t node = stripe_.free;
+  stripe_.free = stripe_.nodes[node].next_free;
+  stripe_.index[place()] = {tag_of(hash_), node};
   ++stripe_.size;
-  return node.hold;
+  Hold& hold = stripe_.nodes[node].hold;
+  hold = Hold{};
+  hold.attempt = attempt_;
+  return hold;
 }
 
 void HoldTable::Locked::erase() {
-  std::uint32_t* link = &stripe_.heads[(hash_ / kStripes) & (stripe_.heads.size() - 1)];
-  while (stripe_.nodes[*link].hold.attempt != attempt_) link = &stripe_.nodes[*link].next;
-  const std::uint32_t at = *link;
-  *link = stripe_.nodes[at].next;
-  stripe_.nodes[at].next = std::exchange(stripe_.free, at);
+  const std::size_t mask = stripe_.index.size() - 1;
+  std::size_t hole = place();
+  const std::uint32_t node = stripe_.index[hole].node;
+  stripe_.nodes[node].next_free = std::exchange(stripe_.free, node);
   --stripe_.size;
+  // Those behind move up, unless they would come to stand before the place that is theirs.
+  for (std::size_t at = (hole + 1) & mask; stripe_.index[at].node != kNone; at = (at + 1) & mask) {
+    const std::size_t own = stripe_.index[at].tag & mask;
+    if (((at - own) & mask) < ((at - hole) & mask)) continue;
+    stripe_.index[hole] = stripe_.index[at];
+    hole = at;
+  }
+  stripe_.index[hole] = {};
 }
 
 std::size_t HoldTable::size() const {
@@ -70,6 +84,15 @@ std::size_t HoldTable::size() const {
   for (Stripe& stripe : stripes_) {
     const std::scoped_lock lock(stripe.mutex);
     sum += stripe.size;
+  }
+  return sum;
+}
+
+std::size_t HoldTable::capacity() const {
+  std::size_t sum = 0;
+  for (Stripe& stripe : stripes_) {
+    const std::scoped_lock lock(stripe.mutex);
+    sum += stripe.nodes.size();
   }
   return sum;
 }

@@ -4,7 +4,7 @@
 ///
 /// Why locks, where the accounts do without: reserving again must return the same hold and
 /// settling must be absolute, so what is known of an attempt has to be read and changed in one
-/// step. The lock is one of 256, chosen by the attempt, so that two requests meet only by
+/// step. The lock is one of 64, chosen by the attempt, so that two requests meet only by
 /// accident; nothing under it does I/O; uncontended it costs about 15 ns. A mutex and not a
 /// spinning lock, because a thread that loses its core while it holds one would make others
 /// burn theirs.
@@ -35,19 +35,24 @@ struct Hold {
 /// Threads: any method, from any thread, concurrently.
 class HoldTable {
  private:
-  static constexpr std::size_t kStripes = 256;
+  static constexpr std::size_t kStripes = 64;
   static constexpr std::uint32_t kNone = 0xFFFF'FFFF;
-  /// Chained by index: holds do not move but when the stripe grows.
+  /// Open addressing: a look-up reads neighbouring places of the index, and a hold only where
+  /// half of its hash fits.
+  struct Place {
+    std::uint32_t tag = 0;
+    std::uint32_t node = kNone;
+  };
   struct Node {
     Hold hold;
-    std::uint32_t next = kNone;
+    std::uint32_t next_free = kNone;
   };
   struct alignas(64) Stripe {
     std::mutex mutex;
+    std::vector<Place> index;  ///< A power of two, at least twice as many as nodes.
     std::vector<Node> nodes;
-    std::vector<std::uint32_t> heads;  ///< A power of two, at least as many as nodes.
-    std::uint32_t free = kNone;        ///< Nodes that are not in use, chained.
-    std::size_t size = 0;
+    std::uint32_t free = kNone;  ///< Nodes that are not in use, chained.
+    std::uint32_t size = 0;
   };
 
  public:
@@ -66,6 +71,9 @@ class HoldTable {
     void erase();
 
    private:
+    /// The attempt's place in the index, or the empty one where its search ends.
+    std::size_t place() const;
+
     AttemptId attempt_;
     std::uint64_t hash_;
     Stripe& stripe_;
@@ -73,22 +81,23 @@ class HoldTable {
   };
 
   std::size_t size() const;
+  /// Holds that fit without more memory.
+  std::size_t capacity() const;
 
   /// Calls `visit` with each hold, stripe by stripe under its lock: for shutdown and tests.
   template <typename Visit>
   void for_each(Visit visit) {
     for (Stripe& stripe : stripes_) {
       const std::scoped_lock lock(stripe.mutex);
-      for (const std::uint32_t head : stripe.heads) {
-        for (std::uint32_t at = head; at != kNone; at = stripe.nodes[at].next) {
-          visit(std::as_const(stripe.nodes[at].hold));
-        }
+      for (const Place& place : stripe.index) {
+        if (place.node != kNone) visit(std::as_const(stripe.nodes[place.node].hold));
       }
     }
   }
 
  private:
   static std::uint64_t hash_of(const AttemptId& attempt);
+  static std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
   mutable std::array<Stripe, kStripes> stripes_;
 };
 

@@ -17,6 +17,10 @@ namespace {
 constexpr int kQuietGroupsBeforeSleep = 200;
 /// After a failed attempt to make a file: a full disk is not asked two hundred times a second.
 constexpr int kGroupsBetweenAttempts = 100;
+/// Below this many records in a group, page faults are too rare to be worth a system call.
+constexpr std::uint64_t kSlotsPerPage = 4096 / kSlotBytes;
+/// 2 MiB a group.
+constexpr std::uint64_t kPreparedMax = 16'384;
 
 }  // namespace
 
@@ -260,13 +264,30 @@ void Journal::wake_writer() {
   wake_.notify_one();
 }
 
+void Journal::prepare_memory(std::uint64_t records) {
+  const std::uint64_t first = next_.load(std::memory_order_relaxed);
+  const std::uint64_t last = first + 2 * std::min(records, kPreparedMax);
+  const std::scoped_lock lock(files_mutex_);
+  for (std::uint64_t segment = first >> shift_; segment <= last >> shift_; ++segment) {
+    if (segment >= segments_end_ || segment < segments_begin_) break;
+    const std::uint64_t begin = segment << shift_;
+    segments_[segment % kSegmentsMax]
+        .load(std::memory_order_relaxed)
+        ->prepare_memory(std::max(first, begin) - begin, std::min(last - begin, slots_));
+  }
+}
+
 void Journal::run() {
   int quiet = 0;
+  std::uint64_t before = 0;
   std::unique_lock lock(wake_mutex_);
   while (!stopping_) {
     const std::uint64_t next = next_.load(std::memory_order_relaxed);
     lock.unlock();
     sync_now();
+    const std::uint64_t records = next_.load(std::memory_order_relaxed) - before;
+    if (records > kSlotsPerPage) prepare_memory(records);
+    before += records;
     lock.lock();
     quiet = durable_up_to() == next ? quiet + 1 : 0;
     if (quiet < kQuietGroupsBeforeSleep) {

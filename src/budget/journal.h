@@ -94,10 +94,15 @@ class Journal final : public LedgerLog {
 
   Journal(JournalConfig config, std::uint64_t first_segment);
   JournalFile* segment_of(std::uint64_t sequence) const;
-  std::uint64_t low_room() const { return slots_ / 2; }
+  /// Below this a segment is added: one is always whole and ready, and even a disk that takes
+  /// a second to sync does not hold requests up.
+  std::uint64_t low_room() const { return slots_ + slots_ / 2; }
   /// These two with files_mutex_ held.
   void sync_written();
   void make_room_where_scarce();
+  /// After a sync, which has the kernel notice the next write to each page: readies as much as
+  /// the last group took, so that it is this thread that meets the page faults.
+  void prepare_memory(std::uint64_t records);
   FileResult<void> add_segment();
   void run();
   void stop();

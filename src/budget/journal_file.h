@@ -55,6 +55,8 @@ class JournalFile {
   /// Waits until what has been written is on disk. The failure is final: the kernel may have
   /// dropped what it could not write.
   FileResult<void> sync();
+  /// Has the kernel ready the pages of slots [first, last), so that writing them is no fault.
+  void prepare_memory(std::uint64_t first, std::uint64_t last);
   /// Gives back the memory of slots before `index`; the file keeps them.
   void release_memory_before(std::uint64_t index);
 
