@@ -1,4 +1,4 @@
-/// Reads data/providers.toml. The only file that includes toml++, which takes seconds to
+/// Reads data/providers.toml. toml++ takes seconds to
 /// compile; its exceptions are off, so that errors are ours to word.
 
 #define TOML_EXCEPTIONS 0

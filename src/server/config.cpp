@@ -7,6 +7,11 @@
 #include <functional>
 #include <optional>
 #include <sstream>
+
+// The same settings as in every other file that includes toml++: it is all inline, and the
+// linker keeps only one of two different ones.
+#define TOML_EXCEPTIONS 0
+#define TOML_ENABLE_FORMATTERS 0
 #include <toml++/toml.h>
 
 namespace claviger::server {
@@ -261,13 +266,13 @@ std::expected<void, std::string> check_config(const Config& config) {
 
 std::expected<Config, std::string> parse_config(std::string_view text,
                                                 std::string_view file_name) {
-  toml::table root;
-  try {
-    root = toml::parse(text);
-  } catch (const toml::parse_error& error) {
-    return std::unexpected(fmt::format("{}:{}: {}", file_name, error.source().begin.line,
-                                       error.description()));
+  const toml::parse_result parsed = toml::parse(text);
+  if (!parsed) {
+    return std::unexpected(fmt::format("{}:{}: {}", file_name,
+                                       parsed.error().source().begin.line,
+                                       parsed.error().description()));
   }
+  const toml::table& root = parsed.table();
   Config config;
   for (const auto& [table_name, table_node] : root) {
     const toml::table* const table = table_node.as_table();
