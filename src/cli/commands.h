@@ -69,6 +69,7 @@ Outcome<void> app_remove(Session&, const Arguments&);
 Outcome<void> key_create(Session&, const Arguments&);
 Outcome<void> key_list(Session&, const Arguments&);
 Outcome<void> key_revoke(Session&, const Arguments&);
+Outcome<void> key_confirm(Session&, const Arguments&);
 Outcome<void> admin_key_create(Session&, const Arguments&);
 Outcome<void> admin_key_list(Session&, const Arguments&);
 Outcome<void> admin_key_revoke(Session&, const Arguments&);

@@ -111,9 +111,21 @@ Outcome<void> key_create(Session& session, const Arguments& arguments) {
 Outcome<void> key_list(Session& session, const Arguments&) {
   const auto said = session.ask("GET", "/keys");
   if (!said) return std::unexpected(said.error());
-  return session.show_list(
+  const auto shown = session.show_list(
       *said, kKeyColumns,
       "There are no virtual keys yet. Make one: claviger key create --owner NAME --app NAME");
+  if (shown && !session.as_json && text_of(said->value, "disabled") == "yes") {
+    say("\nNone of them works: a backup was restored. Revoke those that should not work any more, "
+        "then: claviger key confirm");
+  }
+  return shown;
+}
+
+Outcome<void> key_confirm(Session& session, const Arguments&) {
+  const auto said = session.ask("POST", "/keys/confirm");
+  if (!said) return std::unexpected(said.error());
+  return session.show(
+      *said, fmt::format("Virtual keys that work now: {}", text_of(said->value, "keys_in_force")));
 }
 
 Outcome<void> key_revoke(Session& session, const Arguments& arguments) {

@@ -237,6 +237,8 @@ void Grammar::declare_keys() {
   leaf(key, "list", "List virtual keys, revoked ones too", key_list);
   leaf(key, "revoke", "Refuse requests with this key from now on", key_revoke)
       .positional("id", "Its id, e.g. key_3", row_id("key"));
+  leaf(key, "confirm", "After a restore: let the keys that are not revoked work again",
+       key_confirm);
   CLI::App& admin = group("admin-key", "Admin keys: what opens the control API from elsewhere");
   leaf(admin, "create", "Make an admin key; it is shown once", admin_key_create)
       .positional("name", "Who or what will use it");
@@ -421,7 +423,13 @@ GrammarResult Grammar::parse(int argc, const char* const* argv) {
       const CLI::App* const parent = named->get_parent();
       return parent == &app_ ? named->get_name() : parent->get_name() + " " + named->get_name();
     }();
-    result.to_stderr = fmt::format("claviger: {}\nSee: claviger{} --help", error.what(), path);
+    const std::vector<std::string> unknown = app_.remaining(true);
+    const bool lacks_command = named->get_require_subcommand_min() > 0;
+    const std::string what =
+        lacks_command && !unknown.empty()
+            ? fmt::format("there is no command \"{}\"", printable(unknown.front()))
+            : std::string(error.what());
+    result.to_stderr = fmt::format("claviger: {}\nSee: claviger{} --help", what, path);
     return result;
   }
   const std::string home = home_.empty() ? default_home() : home_;

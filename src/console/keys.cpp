@@ -78,9 +78,12 @@ Outcome<std::optional<WallTime>> read_expiry(std::string_view text, WallTime now
 
 Task<Outcome<Reply>> list_keys(Registry& registry, Call& call) {
   if (auto checked = call.check_query({}); !checked) co_return std::unexpected(checked.error());
-  co_return Reply{.body = list_of(registry.directory().keys(), [&](const access::VirtualKey& key) {
-                    return about(registry, key).finish();
-                  })};
+  JsonArray data;
+  for (const access::VirtualKey& key : registry.keys()) data.add(about(registry, key).finish());
+  co_return Reply{.body = JsonObject()
+                              .truth("disabled", registry.parts.operations.are_keys_disabled())
+                              .raw("data", data.finish())
+                              .finish()};
 }
 
 Task<Outcome<Reply>> add_key(Registry& registry, Call& call) {
@@ -88,6 +91,12 @@ Task<Outcome<Reply>> add_key(Registry& registry, Call& call) {
   const std::string owner_text = fields.text("owner");
   const std::string app_text = fields.text("app");
   access::VirtualKey key;
+  if (registry.parts.operations.are_keys_disabled()) {
+    co_return problem(409, "keys_disabled",
+                      "virtual keys are disabled, because a backup was restored",
+                      "revoke those that should not work any more (claviger key list), then "
+                      "confirm the others: claviger key confirm");
+  }
   key.models = fields.texts_if_any("models");
   const std::string expiry_text = fields.text_if_any("expires_at");
   const auto pace = [&](std::string_view name) {
@@ -134,9 +143,23 @@ Task<Outcome<Reply>> revoke_key(Registry& registry, Call& call) {
       co_return std::unexpected(put.error());
     }
   }
-  const access::VirtualKey* const revoked = registry.directory().find_key(id);
-  if (revoked == nullptr) co_return unknown("key", call.parts[0]);
-  co_return Reply{.body = about(registry, *revoked).finish()};
+  const auto revoked = registry.key(id.text());
+  if (!revoked) co_return std::unexpected(revoked.error());
+  co_return Reply{.body = about(registry, **revoked).finish()};
+}
+
+Task<Outcome<Reply>> confirm_keys(Registry& registry, Call& call) {
+  Fields fields(call.request.body);
+  if (auto read = fields.finish(); !read) co_return std::unexpected(read.error());
+  if (auto done = registry.parts.operations.confirm_keys(); !done) {
+    co_return problem(503, "not_confirmed", done.error(), "see to it, and try again");
+  }
+  if (auto put = co_await registry.put_in_force(Touched::anything_else); !put) {
+    co_return std::unexpected(put.error());
+  }
+  const auto in_force = std::ranges::count_if(
+      registry.keys(), [](const access::VirtualKey& key) { return !key.revoked_at; });
+  co_return Reply{.body = JsonObject().number("keys_in_force", in_force).finish()};
 }
 
 Task<Outcome<Reply>> list_admin_keys(Registry& registry, Call& call) {

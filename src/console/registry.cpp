@@ -142,6 +142,8 @@ Task<void> Registry::forget_removed(const std::vector<budget::Budget>& budgets) 
 
 void Registry::publish(Loaded loaded) {
   access::carry_paces(world_ ? world_->directory.get() : nullptr, loaded.keys);
+  keys_ = loaded.keys;
+  if (parts.operations.are_keys_disabled()) loaded.keys.clear();
   std::vector<route::StatedPrice> stated;
   for (catalog::OwnerPrice& price : loaded.prices) {
     stated.push_back(
@@ -190,7 +192,8 @@ Outcome<const vault::OpenCredentials::Entry*> Registry::credential(std::string_v
 
 Outcome<const access::VirtualKey*> Registry::key(std::string_view text) const {
   if (const auto id = VirtualKeyId::parse(text)) {
-    if (const auto* const found = directory().find_key(*id)) return found;
+    const auto found = std::ranges::find(keys_, *id, &access::VirtualKey::id);
+    if (found != keys_.end()) return &*found;
   }
   return unknown("key", text);
 }

@@ -38,6 +38,9 @@ class Registry {
   const access::Directory& directory() const { return *world_->directory; }
   const std::vector<budget::Budget>& budgets() const { return world_->budgets->budgets(); }
   const std::vector<local::LocalModel>& local_models() const { return local_models_; }
+  /// All virtual keys. After a restore the directory has none of them until an operator has
+  /// looked at this list and confirmed it: keys revoked since the backup would work again.
+  const std::vector<access::VirtualKey>& keys() const { return keys_; }
 
   /// By name or id. Errors: 404 that names it.
   Outcome<const access::Owner*> owner(std::string_view name_or_id) const;
@@ -63,6 +66,7 @@ class Registry {
   std::shared_ptr<const vault::OpenCredentials> credentials_;
   std::shared_ptr<const relay::Snapshot> world_;
   std::vector<local::LocalModel> local_models_;
+  std::vector<access::VirtualKey> keys_;
   std::vector<budget::BudgetTerms> terms_in_force_;  ///< What the ledger was told.
 };
 

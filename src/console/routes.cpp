@@ -31,6 +31,7 @@ constexpr Route kRoutes[] = {
     {"DELETE", "/prices", Order::one_by_one, remove_price},
     {"GET", "/keys", Order::any, list_keys},
     {"POST", "/keys", Order::one_by_one, add_key},
+    {"POST", "/keys/confirm", Order::one_by_one, confirm_keys},
     {"DELETE", "/keys/{key}", Order::one_by_one, revoke_key},
     {"GET", "/admin-keys", Order::any, list_admin_keys},
     {"POST", "/admin-keys", Order::one_by_one, add_admin_key},
