@@ -1,5 +1,6 @@
 #include "base/secret.h"
 
+#include <malloc.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <new>
 
 namespace claviger {
 inline namespace base {
@@ -104,6 +106,21 @@ class Arena {
 
 void wipe(void* memory, std::size_t bytes) noexcept { explicit_bzero(memory, bytes); }
 
+namespace {
+thread_local bool wipes_what_it_frees = false;
+}  // namespace
+
+void wipe_what_this_thread_frees() noexcept { wipes_what_it_frees = true; }
+
+namespace secret_detail {
+
+void release(void* memory) noexcept {
+  if (wipes_what_it_frees && memory != nullptr) wipe(memory, malloc_usable_size(memory));
+  std::free(memory);
+}
+
+}  // namespace secret_detail
+
 Secret Secret::of_size(std::size_t bytes) {
   if (bytes == 0) return {};
   return Secret(Arena::instance().allocate(bytes), bytes);
@@ -138,3 +155,13 @@ SecretArenaState secret_arena_state() { return Arena::instance().state(); }
 
 }  // namespace base
 }  // namespace claviger
+
+// The whole program's: all other forms of new and delete end here.
+void* operator new(std::size_t bytes) {
+  if (void* const memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { claviger::secret_detail::release(memory); }
+void operator delete(void* memory, std::size_t) noexcept {
+  claviger::secret_detail::release(memory);
+}

@@ -19,6 +19,12 @@ inline namespace base {
 /// Overwrites memory in a way that the compiler may not leave out.
 void wipe(void* memory, std::size_t bytes) noexcept;
 
+/// From now on, whatever memory this thread gives back is wiped first. For the thread that
+/// reads and writes keys as text (the control API's JSON), where they pass through more
+/// temporaries than anybody could wipe one by one. Threads on a request's way do without it:
+/// their buffers wipe themselves.
+void wipe_what_this_thread_frees() noexcept;
+
 class Secret {
  public:
   Secret() = default;

@@ -91,6 +91,11 @@ void Buffer::consume(std::size_t count) {
   }
 }
 
+void Buffer::shrink_to(std::size_t count) {
+  dirty_ = std::max(dirty_, end_);
+  end_ = begin_ + count;
+}
+
 void Buffer::release() {
   if (data_ == nullptr) return;
   wipe(data_, std::max(dirty_, end_));

@@ -48,7 +48,7 @@ class Buffer {
   /// Forgets the first `count` bytes.
   void consume(std::size_t count);
   /// Forgets the last bytes, so that `count` are left.
-  void shrink_to(std::size_t count) { end_ = begin_ + count; }
+  void shrink_to(std::size_t count);
   /// Forgets all, wipes it and gives the memory back.
   void release();
   bool holds_memory() const { return data_ != nullptr; }

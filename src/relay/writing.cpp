@@ -16,7 +16,11 @@ thread_local std::string request_body;
 /// A body that was large once is not kept for ever.
 constexpr std::size_t kScratchKeptBytes = std::size_t{1} << 20;
 
+/// Longer than any head that we write, so that the key never lies in a copy that grew.
+constexpr std::size_t kHeadBytesMax = 16 * 1024 + 4096;
+
 void wipe_scratch() {
+  request_head.reserve(kHeadBytesMax + vault::kKeyBytesMax);
   wipe(request_head.data(), request_head.size());  // It held the provider's key.
   request_head.clear();
   request_body.clear();

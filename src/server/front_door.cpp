@@ -144,13 +144,14 @@ Task<void> FrontDoor::answer_control(net::ServerConnection& connection,
     co_return co_await answer_problem(connection, read.error().status, read.error().code,
                                       read.error().message);
   }
-  const console::ControlAnswer answer =
+  console::ControlAnswer answer =
       co_await parts_.desk.handle({.method = std::string(head.method),
                                    .path = std::string(target.path.substr(kControlPrefix.size())),
                                    .query = std::string(target.query),
                                    .body = std::string(connection.body()),
                                    .who = std::move(who)});
   co_await answer_json(connection, answer.status, answer.body);
+  wipe(answer.body.data(), answer.body.size());  // It may have shown a new key, once.
 }
 
 Task<void> FrontDoor::answer_metrics(net::ServerConnection& connection) {

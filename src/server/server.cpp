@@ -387,6 +387,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
     if (auto started = control_->start(); !started) return started;
     for (auto& worker : workers_) worker->open();
     control_thread_ = std::jthread([this] {
+      wipe_what_this_thread_frees();
       spawn(control_listener_->run([this](net::Stream stream) {
         if (is_trusted_peer(stream.socket().fd())) control_door_->admit(std::move(stream));
       }));
