@@ -45,7 +45,9 @@ class Leaf {
                std::int64_t most) {
     auto* const option = app_->add_option_function<std::int64_t>(
         name, [&target = arguments_.*field](const std::int64_t& value) { target = value; }, what);
-    option->check(CLI::Range(least, most))->type_name("N");
+    add(
+        option, [least, most](const std::string& text) { return check_count(text, least, most); },
+        Need::optional, "N");
     return *this;
   }
   Leaf& texts(const char* name, Texts field, const char* form, const char* what) {
@@ -56,8 +58,15 @@ class Leaf {
     app_->add_flag(name, arguments_.*field, what);
     return *this;
   }
-  Leaf& at_most_one(const char* first, const char* second) {
-    app_->get_option(first)->excludes(app_->get_option(second));
+  /// Of each pair. Not with excludes(), which clutters the help.
+  Leaf& at_most_one_of(std::vector<std::pair<const char*, const char*>> pairs) {
+    app_->parse_complete_callback([app = app_, pairs = std::move(pairs)] {
+      for (const auto& [first, second] : pairs) {
+        if (app->count(first) > 0 && app->count(second) > 0) {
+          throw CLI::ExcludesError(first, second);
+        }
+      }
+    });
     return *this;
   }
   Leaf& example(const char* text) {
@@ -150,14 +159,6 @@ Grammar::Grammar() {
   app_.add_flag("--json", as_json_, "One JSON document instead of text for people");
   app_.fallthrough();
   app_.require_subcommand(1);
-  app_.footer(
-      "First steps:\n"
-      "  claviger init\n"
-      "  claviger serve\n"
-      "  claviger owner add me && claviger app add notes\n"
-      "  claviger credential add --owner me --provider openai --key-stdin\n"
-      "  claviger key create --owner me --app notes\n"
-      "\"claviger COMMAND --help\" says more. --home, --url and --json go with every command.");
   declare_installation();
   declare_owners_and_apps();
   declare_keys();
@@ -166,6 +167,15 @@ Grammar::Grammar() {
   declare_budgets();
   declare_requests();
   declare_catalog();
+  // Last, since a command takes over the footer that is there when it is described.
+  app_.footer(
+      "First steps:\n"
+      "  claviger init\n"
+      "  claviger serve\n"
+      "  claviger owner add me && claviger app add notes\n"
+      "  claviger credential add --owner me --provider openai --key-stdin\n"
+      "  claviger key create --owner me --app notes\n"
+      "\"claviger COMMAND --help\" says more. --home, --url and --json go with every command.");
 }
 
 void Grammar::declare_installation() {
@@ -263,8 +273,7 @@ void Grammar::declare_credentials() {
       .flag("--key-stdin", &Arguments::key_from_stdin, "Read the key from standard input")
       .text("--key-env", &Arguments::key_env, "VARIABLE", "Read it from the environment",
             Need::optional, check_variable)
-      .at_most_one("--owner", "--workspace")
-      .at_most_one("--key-stdin", "--key-env")
+      .at_most_one_of({{"--owner", "--workspace"}, {"--key-stdin", "--key-env"}})
       .no_key_argument()
       .example("claviger credential add --owner me --provider openai --key-stdin");
   leaf(credential, "list", "List credentials", credential_list);
@@ -276,7 +285,7 @@ void Grammar::declare_credentials() {
       .flag("--key-stdin", &Arguments::key_from_stdin, "Read the key from standard input")
       .text("--key-env", &Arguments::key_env, "VARIABLE", "Read it from the environment",
             Need::optional, check_variable)
-      .at_most_one("--key-stdin", "--key-env")
+      .at_most_one_of({{"--key-stdin", "--key-env"}})
       .no_key_argument();
   leaf(credential, "disable", "Use it no more until it is enabled again", credential_disable)
       .positional("id", "Its id, e.g. crd_1", row_id("crd"));

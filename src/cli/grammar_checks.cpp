@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/ids.h"
 #include "base/money.h"
@@ -28,6 +29,15 @@ std::string check_amount(const std::string& text) {
   const auto amount = parse_usd(text);
   if (amount) return {};
   return fmt::format("\"{}\" is no amount: {}", printable(text), explain(amount.error()));
+}
+
+std::string check_count(const std::string& text, std::int64_t least, std::int64_t most) {
+  std::int64_t count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (error == std::errc() && end == text.data() + text.size() && count >= least && count <= most) {
+    return {};
+  }
+  return fault(text, "number for this", fmt::format("one from {} to {}", least, most));
 }
 
 std::string check_rate(const std::string& text) {

@@ -3,11 +3,13 @@
 /// What an argument must be, checked before anything is asked or changed. Each check returns ""
 /// or what is wrong and what to write instead.
 
+#include <cstdint>
 #include <string>
 
 namespace claviger::cli {
 
 std::string check_amount(const std::string& text);
+std::string check_count(const std::string& text, std::int64_t least, std::int64_t most);
 std::string check_rate(const std::string& text);
 std::string check_scope(const std::string& text);
 std::string check_period(const std::string& text);
