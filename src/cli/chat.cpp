@@ -193,6 +193,7 @@ std::string explain_error(const Reply& reply) {
     return fmt::format("the server answered {} without saying why", reply.status);
   }
   std::string sentence(message->get_string());
+  if (!sentence.ends_with('.')) sentence += '.';
   const auto* const remedy = value.find_pointer("/error/claviger/remedy", missing);
   if (remedy != nullptr && remedy->is_string() && !remedy->get_string().empty()) {
     sentence += fmt::format(" To do: {}", std::string(remedy->get_string()));

@@ -26,6 +26,14 @@ Outcome<void> check_home(const ServerPlace& place) {
                   place.home.string(), place.home.string()));
 }
 
+using CallResult = std::optional<std::expected<console::ProviderAnswer, console::CallFailure>>;
+
+Task<void> call_once(Network& network, const console::ProviderCall& request, CallResult& result) {
+  net::Reactor& reactor = network.reactor();
+  result.emplace(co_await console::call_provider(reactor, network.egress(), request,
+                                                 reactor.after(kAnswerTimeMax)));
+}
+
 }  // namespace
 
 Outcome<std::unique_ptr<Network>> Network::for_endpoint(const Clock& clock,
@@ -107,12 +115,8 @@ Outcome<ServerAnswer> ControlClient::call(std::string_view method, std::string_v
   }
   auto network = Network::for_endpoint(clock_, request.endpoint);
   if (!network) return std::unexpected(network.error());
-  std::optional<std::expected<console::ProviderAnswer, console::CallFailure>> result;
-  (*network)->run([&]() -> Task<void> {
-    net::Reactor& reactor = (*network)->reactor();
-    result.emplace(co_await console::call_provider(reactor, (*network)->egress(), request,
-                                                   reactor.after(kAnswerTimeMax)));
-  });
+  CallResult result;
+  (*network)->run([&] { return call_once(**network, request, result); });
   wipe(request.body.data(), request.body.size());
   if (*result) return ServerAnswer{.status = (*result)->status, .body = std::move((*result)->body)};
   const console::CallFailure& failure = result->error();

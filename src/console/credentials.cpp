@@ -201,7 +201,11 @@ Task<Outcome<Reply>> add_credential(Registry& registry, Call& call) {
   if (place->to_open) {
     const auto opened = registry.parts.egress_allowances.add(
         {.credential = added->id, .host = place->to_open->host, .port = place->to_open->port});
-    if (!opened) co_return store_unavailable();
+    if (!opened) {
+      // A credential that cannot be reached helps nobody: all or nothing.
+      static_cast<void>(registry.parts.vault.remove(added->id));
+      co_return store_unavailable();
+    }
   }
   if (auto put = co_await registry.put_in_force(Touched::credentials); !put) {
     co_return std::unexpected(put.error());
