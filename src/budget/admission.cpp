@@ -35,18 +35,17 @@ std::optional<Bound> bound_request(const exchange::Request& request, const catal
     bound.output_tokens_max = request.output_tokens_max.value_or(most);
   }
   const std::int64_t least = std::min(bound.output_tokens_max, kClampedOutputTokensMin);
-  bound.cost_max = catalog::worst_cost(bound.input_tokens_max,
-                                       times(bound.output_tokens_max, bound.choices), price,
-                                       bound.input_content);
-  bound.cost_least =
-      catalog::worst_cost(bound.input_tokens_max, times(least, bound.choices), price,
-                          bound.input_content);
+  bound.cost_max =
+      catalog::worst_cost(bound.input_tokens_max, times(bound.output_tokens_max, bound.choices),
+                          price, bound.input_content);
+  bound.cost_least = catalog::worst_cost(bound.input_tokens_max, times(least, bound.choices), price,
+                                         bound.input_content);
   return bound;
 }
 
 std::int64_t output_bound_within(NanoUsd granted, const Bound& bound, const catalog::Price& price) {
-  const std::int64_t all = catalog::output_tokens_within(
-      granted, bound.input_tokens_max, price, bound.input_content);
+  const std::int64_t all =
+      catalog::output_tokens_within(granted, bound.input_tokens_max, price, bound.input_content);
   return std::min(all / bound.choices, bound.output_tokens_max);
 }
 

@@ -77,6 +77,8 @@ class Journal final : public LedgerLog {
   void when_durable(std::uint64_t sequence, std::shared_ptr<Wakeup> wakeup);
   /// From now on no room is given: something that must not be lost cannot be kept.
   void fail(std::string why);
+  /// Nothing happened for a while: its thread sleeps until there is a record.
+  bool is_asleep() const { return idle_.load(std::memory_order_relaxed); }
   /// Why new holds are refused; none where they are not.
   std::optional<std::string> trouble() const;
 

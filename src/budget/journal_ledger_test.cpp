@@ -125,6 +125,7 @@ TEST_F(JournalLedgerTest, AnOrderlyStopLeavesEverythingInTheStoreAndNoFiles) {
   EXPECT_EQ(files(), 0u);
   EXPECT_EQ(store.spent(BudgetId{1}, WallTime{}), cents(40));
   ledger = open(by_hand());
+  EXPECT_EQ(store.find(attempt(99)).value()->state, HoldState::unconfirmed);
   const Balance balance = run(ledger->balance(BudgetId{1})).value();
   EXPECT_EQ(balance.spent, cents(40));
   EXPECT_EQ(balance.unconfirmed, cents(8));
@@ -160,6 +161,32 @@ TEST_F(JournalLedgerTest, AThreadedLedgerSurvivesAKillAtAnyMoment) {
     EXPECT_EQ(spent, cents(700 * static_cast<std::int64_t>(crash + 1)));
     ledger->abandon();
   }
+}
+
+TEST_F(JournalLedgerTest, WhatIsInTheStoreCountsAsDurable) {
+  const auto ledger = open(by_hand());
+  hold_and_settle(*ledger, 1, 10);
+  EXPECT_EQ(ledger->journal().durable_up_to(), 0u);
+
+  ASSERT_TRUE(ledger->fold_now());
+
+  EXPECT_EQ(ledger->journal().durable_up_to(), 20u);
+}
+
+TEST_F(JournalLedgerTest, ASleepingJournalWakesUpForARecord) {
+  JournalLedgerConfig config = by_hand();
+  config.journal.group_every = 1ms;
+  const auto ledger = open(config);
+  const auto eventually = [](auto condition) {
+    const auto give_up = std::chrono::steady_clock::now() + 30s;
+    while (!condition() && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
+    return condition();
+  };
+  ASSERT_TRUE(eventually([&] { return ledger->journal().is_asleep(); }));
+
+  hold_and_settle(*ledger, 1, 1);
+
+  EXPECT_TRUE(eventually([&] { return ledger->journal().durable_up_to() == 2; }));
 }
 
 // ---- Waiting ----
@@ -305,9 +332,20 @@ TEST_F(JournalLedgerTest, AFullDiskRefusesNewHoldsAndLosesNoSettlement) {
           << number;
     }
     EXPECT_FALSE(run(ledger->reserve(reservation(attempt(2'000), on({1}), cents(2)))));
+    // A correction has no room of its own: it is refused, and changes nothing.
+    int corrected = 0;
+    while (corrected < 10 && run(ledger->settle(HoldId{attempt(1)}, cents(1) + NanoUsd(corrected),
+                                                Certainty::reconciled))) {
+      ++corrected;
+    }
+    EXPECT_LT(corrected, 3);
+    const Balance balance = run(ledger->balance(BudgetId{1})).value();
+    EXPECT_EQ(balance.spent,
+              cents(static_cast<std::int64_t>(granted)) + NanoUsd(std::max(0, corrected - 1)));
   }
   ledger->sync_now();
   EXPECT_EQ(ledger->health().trouble, std::nullopt);
+  EXPECT_TRUE(run(ledger->settle(HoldId{attempt(1)}, cents(1), Certainty::reconciled)));
   EXPECT_TRUE(run(ledger->reserve(reservation(attempt(2'000), on({1}), cents(2)))));
 
   ledger->abandon();
@@ -377,6 +415,24 @@ TEST_F(JournalLedgerTest, AFoldThatFailedInTheMiddleOfRecoveryGoesOnNextTime) {
 
   EXPECT_EQ(run(ledger->balance(BudgetId{1})).value().spent, cents(60));
   EXPECT_EQ(store.spent(BudgetId{1}, WallTime{}), cents(60));
+}
+
+TEST_F(JournalLedgerTest, AStopWhileTheStoreDoesNotAnswerKeepsTheJournal) {
+  auto ledger = open(by_hand(64));
+  for (std::uint64_t number = 1; number <= 90; ++number) {
+    ledger->sync_now();
+    hold_and_settle(*ledger, number, number);
+    if (number == 40) ASSERT_TRUE(ledger->fold_now());
+  }
+  store.set_health(MemoryLedgerStore::Health::unavailable);
+  ledger.reset();
+  EXPECT_GE(files(), 2u);
+  EXPECT_NE(refusal_to_open().find("database"), std::string::npos);
+
+  store.set_health(MemoryLedgerStore::Health::answers);
+  ledger = open(by_hand(64));
+
+  EXPECT_EQ(run(ledger->balance(BudgetId{1})).value().spent, cents(90));
 }
 
 TEST_F(JournalLedgerTest, TwoServersCannotShareAJournal) {

@@ -65,7 +65,8 @@ class World {
     JournalLedgerConfig config;
     config.journal.folder = folder_ + "/journal";
     config.journal.slots_per_segment = 1u << 19;  // 64 MiB: a second has to fit.
-    config.fold_every = std::chrono::milliseconds{50}; config.remembered_max = 4096;
+    config.fold_every = std::chrono::milliseconds{50};
+    config.remembered_max = 4096;
     auto ledger = JournalLedger::open(clock_, store_, std::move(config));
     if (!ledger) {
       std::fprintf(stderr, "%s\n", ledger.error().c_str());

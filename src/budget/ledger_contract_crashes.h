@@ -98,6 +98,20 @@ TEST_P(LedgerContract, APeriodDoesNotGoBackAcrossACrash) {
   crash_and_reopen();
 
   EXPECT_FALSE(reserve(2, on({1}), NanoUsd(1)));
+  EXPECT_GT(*balance(1).resets_at, balance(1).period_start);
+}
+
+TEST_P(LedgerContract, AnAttemptFromBeforeACrashIsNotTakenForANewOne) {
+  if (!is_durable()) GTEST_SKIP() << "this ledger forgets on purpose";
+  budget(1, cents(10));
+  ASSERT_TRUE(reserve(1, on({1}), cents(8)));
+  ASSERT_TRUE(settle(1, cents(3)));
+
+  crash_and_reopen();
+
+  EXPECT_EQ(reserve(1, on({1}), cents(5)).value().amount, cents(8)) << "the hold that it had";
+  EXPECT_EQ(balance(1).spent, cents(3));
+  EXPECT_EQ(balance(1).held, NanoUsd());
 }
 
 TEST_P(LedgerContract, CrashesAtRandomMomentsNeverLoosenALimit) {

@@ -162,6 +162,25 @@ TEST_P(LedgerContract, APeriodNeverGoesBack) {
   EXPECT_EQ(balance(1).spent, cents(10));
 }
 
+TEST_P(LedgerContract, ALongerKindOfPeriodKeepsWhatWasSpentAndAShorterOneStartsAfresh) {
+  // The manual clock starts on a Friday the 4th: the first day of nothing longer.
+  budget(1, cents(10), WhenExhausted::refuse, Period::day);
+  ASSERT_TRUE(reserve(1, on({1}), cents(4)));
+  ASSERT_TRUE(settle(1, cents(4)));
+  ASSERT_TRUE(reserve(2, on({1}), cents(1)));
+
+  budget(1, cents(10), WhenExhausted::refuse, Period::month);
+  EXPECT_EQ(balance(1).spent, cents(4));
+  EXPECT_EQ(balance(1).held, cents(1));
+  EXPECT_GT(*balance(1).resets_at, clock().wall_now() + std::chrono::days{2});
+  clock().advance(std::chrono::hours{24});
+  EXPECT_EQ(balance(1).spent, cents(4)) << "its end is the month's now";
+
+  budget(1, cents(10), WhenExhausted::refuse, Period::day);
+  EXPECT_EQ(balance(1).spent, NanoUsd());
+  EXPECT_TRUE(reserve(3, on({1}), cents(10)));
+}
+
 TEST_P(LedgerContract, AWallClockThatJumpedOpensNoNewPeriod) {
   budget(1, cents(10), WhenExhausted::refuse, Period::day);
   ASSERT_TRUE(reserve(1, on({1}), cents(10)));
