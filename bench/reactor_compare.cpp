@@ -46,16 +46,16 @@ const std::string kAnswer =
 Task<void> serve_own(net::Stream stream, net::TlsContext* tls, const net::ServerLimits& limits) {
   if (tls != nullptr) {
     const int fd = stream.socket().fd();
-    const auto secured = co_await stream.start_tls(
-        tls->accept_from(fd), stream.reactor().after(limits.head_time_max));
+    const auto secured = co_await stream.start_tls(tls->accept_from(fd),
+                                                   stream.reactor().after(limits.head_time_max));
     if (!secured) co_return;
   }
   net::Buffer buffer;
   net::http::RequestHead head;
   std::size_t searched = 0;
   for (;;) {
-    const auto count = co_await stream.read_some(buffer.room(1),
-                                                 stream.reactor().after(limits.keep_alive_max));
+    const auto count =
+        co_await stream.read_some(buffer.room(1), stream.reactor().after(limits.keep_alive_max));
     if (!count) co_return;
     buffer.add(*count);
     while (!buffer.empty()) {
@@ -117,8 +117,8 @@ Awaitable<std::size_t> read_some(AsioSocket& socket, asio::mutable_buffer into,
   for (;;) {
     const std::size_t count = socket.read_some(into, error);
     if (error != asio::error::would_block) co_return count;
-    co_await socket.async_wait(
-        AsioSocket::wait_read, asio::redirect_error(asio::use_awaitable_t<Executor>(), error));
+    co_await socket.async_wait(AsioSocket::wait_read,
+                               asio::redirect_error(asio::use_awaitable_t<Executor>(), error));
     if (error) co_return 0;
   }
 }
@@ -183,15 +183,15 @@ Awaitable<void> serve_tls(AsioSocket socket, asio::ssl::context& tls) {
                 .socket = &stream.next_layer()};
   watched.insert(&watch);
   boost::system::error_code error;
-  co_await stream.async_handshake(
-      AsioTls::server, asio::redirect_error(asio::use_awaitable_t<Executor>(), error));
+  co_await stream.async_handshake(AsioTls::server,
+                                  asio::redirect_error(asio::use_awaitable_t<Executor>(), error));
   if (!error) co_await serve_asio(stream, watch);
   watched.erase(&watch);
 }
 
 Awaitable<void> accept(asio::io_context& context, std::uint16_t port, asio::ssl::context* tls) {
-  asio::basic_socket_acceptor<tcp, Executor> acceptor(
-      context.get_executor(), {asio::ip::make_address("127.0.0.1"), port});
+  asio::basic_socket_acceptor<tcp, Executor> acceptor(context.get_executor(),
+                                                      {asio::ip::make_address("127.0.0.1"), port});
   for (;;) {
     AsioSocket socket = co_await acceptor.async_accept(asio::use_awaitable_t<Executor>());
     if (tls != nullptr) {

@@ -22,23 +22,23 @@ enum class Retry : std::uint8_t { no, yes, after };
 /// An error that Claviger gives of itself, or adds to a provider's. See contract.md, "Errors".
 struct ErrorAnswer {
   int status = 500;
-  std::string code;        ///< Stable snake_case: `budget_exhausted`, `unknown_model`, …
-  std::string type;        ///< The dialect's own class; empty lets the dialect choose by status.
-  std::string message;     ///< Says what happened, to what, and what to do.
-  std::string param;       ///< The field at fault; empty where none.
-  std::string at_fault;    ///< app, key, account, model, provider, network, policy, budget, gateway.
+  std::string code;      ///< Stable snake_case: `budget_exhausted`, `unknown_model`, …
+  std::string type;      ///< The dialect's own class; empty lets the dialect choose by status.
+  std::string message;   ///< Says what happened, to what, and what to do.
+  std::string param;     ///< The field at fault; empty where none.
+  std::string at_fault;  ///< app, key, account, model, provider, network, policy, budget, gateway.
   double confidence = 1.0;
-  std::string say;         ///< One sentence for the person in front of the application.
+  std::string say;  ///< One sentence for the person in front of the application.
   std::string remedy;
   Retry retry = Retry::no;
-  int retry_after_s = 0;   ///< For Retry::after.
+  int retry_after_s = 0;  ///< For Retry::after.
   std::vector<std::string> evidence;
   RequestId request;
 };
 
 struct ListedModel {
-  std::string id;         ///< `provider/model`
-  std::string owned_by;   ///< The provider.
+  std::string id;        ///< `provider/model`
+  std::string owned_by;  ///< The provider.
   std::int64_t created_s = 0;
 };
 

@@ -115,13 +115,17 @@ TEST(Secrets, CompareWhole) {
   EXPECT_TRUE(equal_constant_time("", ""));
 }
 
-Task<int> three() { co_return 3; }
+Task<int> three() {
+  co_return 3;
+}
 Task<int> deep(int n) {
   if (n == 0) co_return co_await three();
   co_return co_await deep(n - 1);
 }
 
-TEST(Tasks, HandTheirResultUpWithoutGrowingTheStack) { EXPECT_EQ(run(deep(10'000)), 3); }
+TEST(Tasks, HandTheirResultUpWithoutGrowingTheStack) {
+  EXPECT_EQ(run(deep(10'000)), 3);
+}
 
 Task<int> fails() {
   throw 7;
@@ -134,7 +138,9 @@ Task<int> catches() {
     co_return thrown;
   }
 }
-TEST(Tasks, CarryExceptionsToWhoeverAwaits) { EXPECT_EQ(run(catches()), 7); }
+TEST(Tasks, CarryExceptionsToWhoeverAwaits) {
+  EXPECT_EQ(run(catches()), 7);
+}
 
 }  // namespace
 }  // namespace claviger

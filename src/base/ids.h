@@ -43,14 +43,30 @@ struct RowId {
   friend constexpr auto operator<=>(RowId, RowId) = default;
 };
 
-struct PersonKind { static constexpr std::string_view prefix = "per"; };
-struct OwnerKind { static constexpr std::string_view prefix = "own"; };
-struct AppKind { static constexpr std::string_view prefix = "app"; };
-struct CredentialKind { static constexpr std::string_view prefix = "crd"; };
-struct VirtualKeyKind { static constexpr std::string_view prefix = "key"; };
-struct AdminKeyKind { static constexpr std::string_view prefix = "adm"; };
-struct BudgetKind { static constexpr std::string_view prefix = "bud"; };
-struct LocalModelKind { static constexpr std::string_view prefix = "mdl"; };
+struct PersonKind {
+  static constexpr std::string_view prefix = "per";
+};
+struct OwnerKind {
+  static constexpr std::string_view prefix = "own";
+};
+struct AppKind {
+  static constexpr std::string_view prefix = "app";
+};
+struct CredentialKind {
+  static constexpr std::string_view prefix = "crd";
+};
+struct VirtualKeyKind {
+  static constexpr std::string_view prefix = "key";
+};
+struct AdminKeyKind {
+  static constexpr std::string_view prefix = "adm";
+};
+struct BudgetKind {
+  static constexpr std::string_view prefix = "bud";
+};
+struct LocalModelKind {
+  static constexpr std::string_view prefix = "mdl";
+};
 
 using PersonId = RowId<PersonKind>;
 using OwnerId = RowId<OwnerKind>;

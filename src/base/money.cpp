@@ -92,10 +92,14 @@ std::string to_display(NanoUsd amount) {
 
 std::string_view explain(MoneyError error) {
   switch (error) {
-    case MoneyError::malformed: return "is not an amount; write dollars like 10 or 0.25";
-    case MoneyError::negative: return "is negative; an amount is zero or more";
-    case MoneyError::too_precise: return "has more decimal places than can be kept";
-    case MoneyError::too_large: return "is too large";
+    case MoneyError::malformed:
+      return "is not an amount; write dollars like 10 or 0.25";
+    case MoneyError::negative:
+      return "is negative; an amount is zero or more";
+    case MoneyError::too_precise:
+      return "has more decimal places than can be kept";
+    case MoneyError::too_large:
+      return "is too large";
   }
   return "is not an amount";
 }

@@ -51,8 +51,12 @@ class NanoUsd {
   std::int64_t nanos_ = 0;
 };
 
-constexpr NanoUsd dollars(std::int64_t whole) { return NanoUsd(whole * 1'000'000'000); }
-constexpr NanoUsd cents(std::int64_t whole) { return NanoUsd(whole * 10'000'000); }
+constexpr NanoUsd dollars(std::int64_t whole) {
+  return NanoUsd(whole * 1'000'000'000);
+}
+constexpr NanoUsd cents(std::int64_t whole) {
+  return NanoUsd(whole * 10'000'000);
+}
 
 /// A price for one unit (a token, an image, a call), in pico-dollars. "$0.15 per million
 /// tokens" is 150'000 pico-dollars a token.

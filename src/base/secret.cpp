@@ -72,8 +72,8 @@ class Arena {
 
   Arena() {
     const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-    void* const mapping = mmap(nullptr, kArenaBytes + 2 * page, PROT_NONE,
-                               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* const mapping =
+        mmap(nullptr, kArenaBytes + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapping == MAP_FAILED) std::abort();
     begin_ = static_cast<char*>(mapping) + page;
     if (mprotect(begin_, kArenaBytes, PROT_READ | PROT_WRITE) != 0) std::abort();
@@ -104,13 +104,17 @@ class Arena {
 
 }  // namespace
 
-void wipe(void* memory, std::size_t bytes) noexcept { explicit_bzero(memory, bytes); }
+void wipe(void* memory, std::size_t bytes) noexcept {
+  explicit_bzero(memory, bytes);
+}
 
 namespace {
 thread_local bool wipes_what_it_frees = false;
 }  // namespace
 
-void wipe_what_this_thread_frees() noexcept { wipes_what_it_frees = true; }
+void wipe_what_this_thread_frees() noexcept {
+  wipes_what_it_frees = true;
+}
 
 namespace secret_detail {
 
@@ -151,7 +155,9 @@ bool equal_constant_time(const Secret& a, const Secret& b) {
   return equal_constant_time(a.reveal(), b.reveal());
 }
 
-SecretArenaState secret_arena_state() { return Arena::instance().state(); }
+SecretArenaState secret_arena_state() {
+  return Arena::instance().state();
+}
 
 }  // namespace base
 }  // namespace claviger
@@ -161,7 +167,9 @@ void* operator new(std::size_t bytes) {
   if (void* const memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
   throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept { claviger::secret_detail::release(memory); }
+void operator delete(void* memory) noexcept {
+  claviger::secret_detail::release(memory);
+}
 void operator delete(void* memory, std::size_t) noexcept {
   claviger::secret_detail::release(memory);
 }

@@ -51,9 +51,7 @@ class Secret {
   /// The bytes themselves. Named so that every place that looks at a secret can be found.
   /// The view must not outlive the Secret, and any buffer it is copied to must be wiped.
   std::string_view reveal() const { return {data_, size_}; }
-  std::span<unsigned char> writable() {
-    return {reinterpret_cast<unsigned char*>(data_), size_};
-  }
+  std::span<unsigned char> writable() { return {reinterpret_cast<unsigned char*>(data_), size_}; }
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
 

@@ -9,7 +9,7 @@ namespace task_detail {
 namespace {
 
 constexpr std::size_t kStep = 64;
-constexpr std::size_t kClasses = 32;  // Frames up to 2 KiB; larger ones go to the heap.
+constexpr std::size_t kClasses = 32;   // Frames up to 2 KiB; larger ones go to the heap.
 constexpr std::size_t kKeptMax = 256;  // Per class and thread: at most 512 KiB of the largest.
 
 struct FreeLists {

@@ -63,7 +63,9 @@ class Deadline {
   Instant at_;
 };
 
-constexpr std::int64_t unix_micros(WallTime time) { return time.time_since_epoch().count(); }
+constexpr std::int64_t unix_micros(WallTime time) {
+  return time.time_since_epoch().count();
+}
 constexpr WallTime from_unix_micros(std::int64_t micros) {
   return WallTime{std::chrono::microseconds{micros}};
 }

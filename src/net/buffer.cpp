@@ -34,8 +34,7 @@ char* allocate(std::size_t capacity) {
 char* take_block() {
   if (free_blocks.first == nullptr) return allocate(kBlockBytes);
   --free_blocks.count;
-  return reinterpret_cast<char*>(
-      std::exchange(free_blocks.first, free_blocks.first->next));
+  return reinterpret_cast<char*>(std::exchange(free_blocks.first, free_blocks.first->next));
 }
 
 void give_back(char* data, std::size_t capacity) {

@@ -40,12 +40,13 @@ bool is_public_6(const unsigned char* a) {
   const auto starts = [a](std::initializer_list<unsigned char> bytes) {
     return std::equal(bytes.begin(), bytes.end(), a);
   };
-  if ((a[0] & 0xE0) != 0x20) return false;             // Also ::1, fc00::/7, fe80::/10, ff00::/8,
+  if ((a[0] & 0xE0) != 0x20)
+    return false;                                      // Also ::1, fc00::/7, fe80::/10, ff00::/8,
                                                        // ::ffff:0:0/96 and 64:ff9b::/96.
   if (starts({0x20, 0x01, 0x0D, 0xB8})) return false;  // Documentation.
   if (starts({0x3F, 0xFF}) && (a[2] & 0xF0) == 0) return false;  // Documentation.
-  if (starts({0x20, 0x01}) && a[2] < 0x02) return false;  // 2001::/23: Teredo and others.
-  if (starts({0x20, 0x02})) return false;                 // 6to4.
+  if (starts({0x20, 0x01}) && a[2] < 0x02) return false;         // 2001::/23: Teredo and others.
+  if (starts({0x20, 0x02})) return false;                        // 6to4.
   return true;
 }
 
@@ -94,10 +95,14 @@ ConnectFailure failed(ConnectStage stage, std::string message) {
 
 std::string_view to_string(ConnectStage stage) {
   switch (stage) {
-    case ConnectStage::egress: return "egress";
-    case ConnectStage::dns: return "dns";
-    case ConnectStage::tcp: return "tcp";
-    case ConnectStage::tls: return "tls";
+    case ConnectStage::egress:
+      return "egress";
+    case ConnectStage::dns:
+      return "dns";
+    case ConnectStage::tcp:
+      return "tcp";
+    case ConnectStage::tls:
+      return "tls";
   }
   return "unknown";
 }
@@ -122,8 +127,7 @@ std::expected<BaseUrl, std::string> parse_base_url(std::string_view url) {
   } else if (url.starts_with("http://")) {
     url.remove_prefix(7);
   } else {
-    return std::unexpected("the base URL \"" + original +
-                           "\" must begin with https:// or http://");
+    return std::unexpected("the base URL \"" + original + "\" must begin with https:// or http://");
   }
   for (const char c : url) {
     if (c <= ' ' || c == 0x7F || c == '@' || c == '?' || c == '#' || c == '\\' ||
@@ -212,8 +216,8 @@ Task<std::expected<Stream, ConnectFailure>> Egress::connect(Reactor& reactor,
   const auto addresses = co_await resolver_.resolve(endpoint.host, endpoint.port, deadline);
   if (!addresses) co_return std::unexpected(failed(ConnectStage::dns, addresses.error()));
 
-  std::expected<Stream, ConnectFailure> result = std::unexpected(
-      failed(ConnectStage::dns, "the name " + endpoint.host + " has no address"));
+  std::expected<Stream, ConnectFailure> result =
+      std::unexpected(failed(ConnectStage::dns, "the name " + endpoint.host + " has no address"));
   for (std::size_t i = 0; i < (*addresses)->size(); ++i) {
     const Address& address = (**addresses)[i];
     if (!is_allowed(*policy, endpoint, address.get())) {
@@ -224,10 +228,9 @@ Task<std::expected<Stream, ConnectFailure>> Egress::connect(Reactor& reactor,
     // packets does not keep us from the next.
     const Duration left = deadline.at() - reactor.now();
     const auto share = static_cast<Duration::rep>((*addresses)->size() - i);
-    result = co_await connect_to(reactor, address, endpoint, *policy,
-                                 deadline.at() == Instant::max()
-                                     ? deadline
-                                     : Deadline(reactor.now() + left / share));
+    result = co_await connect_to(
+        reactor, address, endpoint, *policy,
+        deadline.at() == Instant::max() ? deadline : Deadline(reactor.now() + left / share));
     if (result || result.error().stage == ConnectStage::tls || result.error().cancelled) break;
   }
   co_return result;
@@ -241,8 +244,8 @@ Task<std::expected<Stream, ConnectFailure>> Egress::connect_to(Reactor& reactor,
   const int family = address.get().sa_family;
   const int fd = ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) {
-    co_return std::unexpected(failed(ConnectStage::tcp, "no socket can be opened: " +
-                                                            std::string(std::strerror(errno))));
+    co_return std::unexpected(
+        failed(ConnectStage::tcp, "no socket can be opened: " + std::string(std::strerror(errno))));
   }
   if (family != AF_UNIX) {
     const int on = 1;
@@ -255,11 +258,11 @@ Task<std::expected<Stream, ConnectFailure>> Egress::connect_to(Reactor& reactor,
   if (connect_error == EINPROGRESS) {
     stream.socket().mark_not_writable();
     if (const auto waited = co_await stream.writable(deadline); !waited) {
-      co_return std::unexpected(ConnectFailure{
-          .stage = ConnectStage::tcp,
-          .timed_out = waited.error() == IoError::timed_out,
-          .cancelled = waited.error() == IoError::cancelled,
-          .message = "connecting to " + endpoint.text() + " took too long"});
+      co_return std::unexpected(
+          ConnectFailure{.stage = ConnectStage::tcp,
+                         .timed_out = waited.error() == IoError::timed_out,
+                         .cancelled = waited.error() == IoError::cancelled,
+                         .message = "connecting to " + endpoint.text() + " took too long"});
     }
   }
   int error = connect_error == EINPROGRESS ? 0 : connect_error;
@@ -281,11 +284,10 @@ Task<std::expected<Stream, ConnectFailure>> Egress::connect_to(Reactor& reactor,
     }
   }
   if (endpoint.use_tls) {
-    const auto secured =
-        co_await stream.start_tls(tls_->connect_to(endpoint.host, fd), deadline);
+    const auto secured = co_await stream.start_tls(tls_->connect_to(endpoint.host, fd), deadline);
     if (!secured) {
-      co_return std::unexpected(failed(
-          ConnectStage::tls, "TLS with " + endpoint.text() + " failed: " + secured.error()));
+      co_return std::unexpected(
+          failed(ConnectStage::tls, "TLS with " + endpoint.text() + " failed: " + secured.error()));
     }
   }
   co_return std::move(stream);

@@ -24,7 +24,7 @@ struct sockaddr;
 namespace claviger::net {
 
 struct Endpoint {
-  std::string host;            ///< A name or an address, without brackets.
+  std::string host;  ///< A name or an address, without brackets.
   std::uint16_t port = 0;
   bool use_tls = false;
   /// The model runner's socket. Only code sets it, never anything a person can write.

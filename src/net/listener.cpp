@@ -81,8 +81,10 @@ std::expected<ListenAddress, std::string> parse_listen_address(std::string_view 
   unsigned port = 0;
   const std::string_view digits = text.substr(colon + 1);
   for (const char c : digits) {
-    if (c < '0' || c > '9' || port > 65535) port = 70000;
-    else port = port * 10 + static_cast<unsigned>(c - '0');
+    if (c < '0' || c > '9' || port > 65535)
+      port = 70000;
+    else
+      port = port * 10 + static_cast<unsigned>(c - '0');
   }
   if (digits.empty() || port > 65535) {
     return std::unexpected("\"" + std::string(text) + "\" has no valid port (0 to 65535)");
@@ -103,7 +105,8 @@ std::expected<std::unique_ptr<Listener>, std::string> Listener::open(Reactor& re
   const auto& generic = reinterpret_cast<const sockaddr&>(bound->storage);
   const bool is_unix = generic.sa_family == AF_UNIX;
   const int fd = ::socket(generic.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return std::unexpected(std::string("no socket can be opened: ") + std::strerror(errno));
+  if (fd < 0)
+    return std::unexpected(std::string("no socket can be opened: ") + std::strerror(errno));
   auto socket = std::make_unique<Socket>(reactor, fd);
   if (is_unix) {
     ::unlink(address.unix_path.c_str());
@@ -138,7 +141,8 @@ std::expected<void, std::string> Listener::check_free(const ListenAddress& addre
   if (!bound) return std::unexpected(bound.error());
   const auto& generic = reinterpret_cast<const sockaddr&>(bound->storage);
   const int fd = ::socket(generic.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return std::unexpected(std::string("no socket can be opened: ") + std::strerror(errno));
+  if (fd < 0)
+    return std::unexpected(std::string("no socket can be opened: ") + std::strerror(errno));
   const int on = 1;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   const int error = ::bind(fd, &generic, bound->length) == 0 ? 0 : errno;

@@ -117,8 +117,9 @@ TEST_F(Loopback, AnswersRequestAfterRequestOnOneConnection) {
     auto stream = co_await t.egress_.connect(t.reactor_, t.endpoint_, t.reactor_.after(5s));
     EXPECT_TRUE(stream) << stream.error().message;
     for (int i = 0; i < 3; ++i) {
-      EXPECT_THAT(co_await t.call(*stream, "POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nhi"),
-                  HasSubstr("ok:hi"));
+      EXPECT_THAT(
+          co_await t.call(*stream, "POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nhi"),
+          HasSubstr("ok:hi"));
     }
   }(*this));
   EXPECT_EQ(requests_, 3);
@@ -146,8 +147,9 @@ TEST_F(Loopback, TakesABodyThatIsLargerThanABlockInSmallPieces) {
   serve_and([](Loopback_TakesABodyThatIsLargerThanABlockInSmallPieces_Test& t,
                const std::string& body) -> Task<void> {
     auto stream = co_await t.egress_.connect(t.reactor_, t.endpoint_, t.reactor_.after(5s));
-    std::string bytes = "POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: " +
-                        std::to_string(body.size()) + "\r\n\r\n" + body;
+    std::string bytes =
+        "POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: " + std::to_string(body.size()) +
+        "\r\n\r\n" + body;
     std::string_view rest = bytes;
     while (rest.size() > 7000) {
       (void)co_await stream->write_all(rest.substr(0, 7000), t.reactor_.after(5s));
@@ -163,11 +165,14 @@ TEST_F(Loopback, RefusesABodyThatIsTooLargeBeforeReadingIt) {
   limits_.body_bytes_max = 1000;
   serve_and([](Loopback_RefusesABodyThatIsTooLargeBeforeReadingIt_Test& t) -> Task<void> {
     auto stream = co_await t.egress_.connect(t.reactor_, t.endpoint_, t.reactor_.after(5s));
-    EXPECT_THAT(co_await t.call(*stream, "POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 1001\r\n\r\n"),
-                HasSubstr("HTTP/1.1 413"));
+    EXPECT_THAT(
+        co_await t.call(*stream, "POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 1001\r\n\r\n"),
+        HasSubstr("HTTP/1.1 413"));
     auto other = co_await t.egress_.connect(t.reactor_, t.endpoint_, t.reactor_.after(5s));
-    EXPECT_THAT(co_await t.call(*other, "POST /a HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
-                                        "3e9\r\n" + std::string(1001, 'x') + "\r\n0\r\n\r\n"),
+    EXPECT_THAT(co_await t.call(*other,
+                                "POST /a HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+                                "3e9\r\n" +
+                                    std::string(1001, 'x') + "\r\n0\r\n\r\n"),
                 HasSubstr("HTTP/1.1 413"));
   }(*this));
   EXPECT_EQ(requests_, 0);
@@ -176,8 +181,9 @@ TEST_F(Loopback, RefusesABodyThatIsTooLargeBeforeReadingIt) {
 TEST_F(Loopback, TellsACallerWhoWaitsForItToGoOn) {
   serve_and([](Loopback_TellsACallerWhoWaitsForItToGoOn_Test& t) -> Task<void> {
     auto stream = co_await t.egress_.connect(t.reactor_, t.endpoint_, t.reactor_.after(5s));
-    EXPECT_THAT(co_await t.call(*stream, "POST /a HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n"
-                                         "content-length: 2\r\n\r\n"),
+    EXPECT_THAT(co_await t.call(*stream,
+                                "POST /a HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n"
+                                "content-length: 2\r\n\r\n"),
                 HasSubstr("100 Continue"));
     EXPECT_THAT(co_await t.call(*stream, "hi"), HasSubstr("ok:hi"));
   }(*this));
@@ -195,8 +201,9 @@ TEST_F(Loopback, SmuggledRequestsAreRefusedAndTheConnectionCloses) {
   serve_and([](Loopback_SmuggledRequestsAreRefusedAndTheConnectionCloses_Test& t) -> Task<void> {
     auto stream = co_await t.egress_.connect(t.reactor_, t.endpoint_, t.reactor_.after(5s));
     const std::string answer = co_await t.call(
-        *stream, "POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n"
-                 "0\r\n\r\nGET /secret HTTP/1.1\r\nhost: x\r\n\r\n");
+        *stream,
+        "POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n"
+        "0\r\n\r\nGET /secret HTTP/1.1\r\nhost: x\r\n\r\n");
     EXPECT_THAT(answer, HasSubstr("HTTP/1.1 400"));
     EXPECT_THAT(answer, HasSubstr("connection: close"));
     EXPECT_THAT(answer, ::testing::Not(HasSubstr("ok:")));
@@ -277,8 +284,7 @@ TEST_F(Loopback, PrivateAddressesAreRefusedUnlessAllowed) {
 TEST_F(Loopback, OurOwnListenersAreRefusedEvenWhereAllowed) {
   allow({{"127.0.0.1", listener_->port()}}, {listener_->port()});
   serve_and([](Loopback_OurOwnListenersAreRefusedEvenWhereAllowed_Test& t) -> Task<void> {
-    const auto stream =
-        co_await t.egress_.connect(t.reactor_, t.endpoint_, t.reactor_.after(5s));
+    const auto stream = co_await t.egress_.connect(t.reactor_, t.endpoint_, t.reactor_.after(5s));
     EXPECT_FALSE(stream);
   }(*this));
 }
@@ -300,8 +306,8 @@ class SecureLoopback : public Loopback {
  protected:
   void SetUp() override {
     Loopback::SetUp();
-    folder_ = std::filesystem::temp_directory_path() /
-              ("claviger-net-test-" + std::to_string(getpid()));
+    folder_ =
+        std::filesystem::temp_directory_path() / ("claviger-net-test-" + std::to_string(getpid()));
     std::filesystem::create_directories(folder_);
     write_test_certificate(folder_, "127.0.0.1");
     server_tls_ = TlsContext::for_listener(folder_ / "cert.pem", folder_ / "key.pem").value();
@@ -334,8 +340,8 @@ class SecureLoopback : public Loopback {
 TEST_F(SecureLoopback, CarriesRequestsAndLargeBodies) {
   serve_securely_and([](SecureLoopback_CarriesRequestsAndLargeBodies_Test& t) -> Task<void> {
     Egress trusting(t.resolver_, TlsContext::for_providers(t.folder_ / "cert.pem").value());
-    trusting.set_policy(std::make_shared<EgressPolicy>(
-        EgressPolicy{.allow = {{"127.0.0.1", t.endpoint_.port}}}));
+    trusting.set_policy(
+        std::make_shared<EgressPolicy>(EgressPolicy{.allow = {{"127.0.0.1", t.endpoint_.port}}}));
     auto stream = co_await trusting.connect(t.reactor_, t.endpoint_, t.reactor_.after(5s));
     EXPECT_TRUE(stream) << stream.error().message;
     if (!stream) co_return;
@@ -343,28 +349,31 @@ TEST_F(SecureLoopback, CarriesRequestsAndLargeBodies) {
     const std::string answer = co_await t.call(
         *stream, "POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 200000\r\n\r\n" + body);
     EXPECT_EQ(answer.size() - answer.find("ok:"), 200'003u);
-    EXPECT_THAT(co_await t.call(*stream, "POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nhi"),
-                HasSubstr("ok:hi"));
+    EXPECT_THAT(
+        co_await t.call(*stream, "POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nhi"),
+        HasSubstr("ok:hi"));
   }(*this));
 }
 
 TEST_F(SecureLoopback, ACertificateThatNobodyVouchesForIsRefused) {
-  serve_securely_and([](SecureLoopback_ACertificateThatNobodyVouchesForIsRefused_Test& t) -> Task<void> {
-    const auto stream = co_await t.egress_.connect(t.reactor_, t.endpoint_, t.reactor_.after(5s));
-    EXPECT_FALSE(stream);
-    if (!stream) {
-      EXPECT_EQ(stream.error().stage, ConnectStage::tls);
-      EXPECT_THAT(stream.error().message, HasSubstr("certificate verify failed"));
-    }
-  }(*this));
+  serve_securely_and(
+      [](SecureLoopback_ACertificateThatNobodyVouchesForIsRefused_Test& t) -> Task<void> {
+        const auto stream =
+            co_await t.egress_.connect(t.reactor_, t.endpoint_, t.reactor_.after(5s));
+        EXPECT_FALSE(stream);
+        if (!stream) {
+          EXPECT_EQ(stream.error().stage, ConnectStage::tls);
+          EXPECT_THAT(stream.error().message, HasSubstr("certificate verify failed"));
+        }
+      }(*this));
 }
 
 TEST_F(SecureLoopback, ACertificateForAnotherHostIsRefused) {
   allow({{"localhost", endpoint_.port}});
   serve_securely_and([](SecureLoopback_ACertificateForAnotherHostIsRefused_Test& t) -> Task<void> {
     Egress trusting(t.resolver_, TlsContext::for_providers(t.folder_ / "cert.pem").value());
-    trusting.set_policy(std::make_shared<EgressPolicy>(
-        EgressPolicy{.allow = {{"localhost", t.endpoint_.port}}}));
+    trusting.set_policy(
+        std::make_shared<EgressPolicy>(EgressPolicy{.allow = {{"localhost", t.endpoint_.port}}}));
     Endpoint other = t.endpoint_;
     other.host = "localhost";
     const auto stream = co_await trusting.connect(t.reactor_, other, t.reactor_.after(5s));
@@ -387,19 +396,52 @@ bool is_public(const char* text) {
 }
 
 TEST(PublicAddresses, AreToldFromAllOthers) {
-  for (const char* text : {"1.1.1.1", "8.8.8.8", "104.18.6.192", "172.15.255.255", "172.32.0.0",
-                           "192.167.1.1", "100.63.0.1", "100.128.0.1", "198.17.0.1", "223.255.255.255",
-                           "2606:4700::6810:1", "2a00:1450:4001::1", "2001:4860:4860::8888"}) {
+  for (const char* text :
+       {"1.1.1.1", "8.8.8.8", "104.18.6.192", "172.15.255.255", "172.32.0.0", "192.167.1.1",
+        "100.63.0.1", "100.128.0.1", "198.17.0.1", "223.255.255.255", "2606:4700::6810:1",
+        "2a00:1450:4001::1", "2001:4860:4860::8888"}) {
     EXPECT_TRUE(is_public(text)) << text;
   }
-  for (const char* text :
-       {"0.0.0.0", "0.1.2.3", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.127.255.255",
-        "127.0.0.1", "127.255.255.254", "169.254.169.254", "172.16.0.1", "172.31.255.255",
-        "192.0.0.8", "192.0.2.1", "192.88.99.1", "192.168.1.1", "198.18.0.1", "198.19.255.255",
-        "198.51.100.7", "203.0.113.9", "224.0.0.1", "239.1.1.1", "240.0.0.1", "255.255.255.255",
-        "::", "::1", "::ffff:8.8.8.8", "::ffff:127.0.0.1", "::127.0.0.1", "64:ff9b::808:808",
-        "64:ff9b:1::1", "100::1", "2001::1", "2001:db8::1", "2002:7f00:1::", "3fff::1", "fc00::1",
-        "fd12:3456::1", "fe80::1", "fec0::1", "ff02::1"}) {
+  for (const char* text : {"0.0.0.0",
+                           "0.1.2.3",
+                           "10.0.0.1",
+                           "10.255.255.255",
+                           "100.64.0.1",
+                           "100.127.255.255",
+                           "127.0.0.1",
+                           "127.255.255.254",
+                           "169.254.169.254",
+                           "172.16.0.1",
+                           "172.31.255.255",
+                           "192.0.0.8",
+                           "192.0.2.1",
+                           "192.88.99.1",
+                           "192.168.1.1",
+                           "198.18.0.1",
+                           "198.19.255.255",
+                           "198.51.100.7",
+                           "203.0.113.9",
+                           "224.0.0.1",
+                           "239.1.1.1",
+                           "240.0.0.1",
+                           "255.255.255.255",
+                           "::",
+                           "::1",
+                           "::ffff:8.8.8.8",
+                           "::ffff:127.0.0.1",
+                           "::127.0.0.1",
+                           "64:ff9b::808:808",
+                           "64:ff9b:1::1",
+                           "100::1",
+                           "2001::1",
+                           "2001:db8::1",
+                           "2002:7f00:1::",
+                           "3fff::1",
+                           "fc00::1",
+                           "fd12:3456::1",
+                           "fe80::1",
+                           "fec0::1",
+                           "ff02::1"}) {
     EXPECT_FALSE(is_public(text)) << text;
   }
 }
@@ -413,9 +455,10 @@ TEST(BaseUrls, AreReadOrRefusedWithAReason) {
   EXPECT_EQ(plain->path, "/v1");
   EXPECT_EQ(parse_base_url("http://[::1]:8080")->endpoint.text(), "[::1]:8080");
   EXPECT_EQ(parse_base_url("http://127.0.0.1:11434/v1")->endpoint.port, 11434);
-  for (const char* bad : {"", "api.example.com", "ftp://x", "https://", "https://user@host/", "https://h:0/",
-                          "https://h:65536", "https://h:x", "https://h/a?b", "https://h/#a", "https://h h",
-                          "https://[::1", "https://h\\x", "https://h\r\n"}) {
+  for (const char* bad :
+       {"", "api.example.com", "ftp://x", "https://", "https://user@host/", "https://h:0/",
+        "https://h:65536", "https://h:x", "https://h/a?b", "https://h/#a", "https://h h",
+        "https://[::1", "https://h\\x", "https://h\r\n"}) {
     EXPECT_FALSE(parse_base_url(bad)) << bad;
   }
 }
@@ -436,7 +479,8 @@ TEST(Listening, AddressesAreReadOrRefused) {
   EXPECT_EQ(parse_listen_address("[::1]:80")->host, "::1");
   EXPECT_TRUE(is_loopback(*parse_listen_address("localhost:1")));
   EXPECT_FALSE(is_loopback(*parse_listen_address("0.0.0.0:1")));
-  for (const char* bad : {"", "8484", "127.0.0.1:", "127.0.0.1:99999", "example.com:80", "1.2.3:4"}) {
+  for (const char* bad :
+       {"", "8484", "127.0.0.1:", "127.0.0.1:99999", "example.com:80", "1.2.3:4"}) {
     EXPECT_FALSE(parse_listen_address(bad)) << bad;
   }
 }

@@ -117,7 +117,8 @@ std::expected<std::size_t, AnswerFailure> ProviderExchange::take_in(Buffer& into
   std::size_t taken = 0;
   while (!arrived.empty() && !chunks_.is_done()) {
     const auto step = chunks_.next(arrived);
-    if (!step) return std::unexpected(AnswerFailure{.malformed = std::string(explain(step.error()))});
+    if (!step)
+      return std::unexpected(AnswerFailure{.malformed = std::string(explain(step.error()))});
     if (!step->payload.empty()) {
       std::memmove(front + taken, step->payload.data(), step->payload.size());
       taken += step->payload.size();

@@ -61,8 +61,7 @@ void ProviderPool::release(const std::string& key, Stream stream) {
   if (stream.socket().hung_up() || idle_ >= options_.idle_max) return;
   Shelf& shelf = shelves_[key];
   if (shelf.idle.size() >= options_.idle_per_endpoint_max) return;
-  shelf.idle.push_back(
-      std::make_unique<Idle>(*this, shelf, std::move(stream), reactor_.now()));
+  shelf.idle.push_back(std::make_unique<Idle>(*this, shelf, std::move(stream), reactor_.now()));
   ++idle_;
   shelf.idle.back()->stream.socket().set_hangup_listener(shelf.idle.back().get());
 }

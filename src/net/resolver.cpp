@@ -47,8 +47,7 @@ Resolver::~Resolver() {
   changed_.notify_all();
 }
 
-Task<std::expected<Addresses, std::string>> Resolver::resolve(std::string host,
-                                                              std::uint16_t port,
+Task<std::expected<Addresses, std::string>> Resolver::resolve(std::string host, std::uint16_t port,
                                                               Deadline deadline) {
   if (auto literal = look_up(host, port, AI_NUMERICHOST)) co_return literal;
 

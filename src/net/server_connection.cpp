@@ -13,7 +13,9 @@ namespace {
 /// One answer's head at a time stands here; see ServerConnection::answer.
 thread_local std::string answer_head;
 
-RequestFailure nothing_to_say() { return {}; }
+RequestFailure nothing_to_say() {
+  return {};
+}
 
 RequestFailure too_large(std::size_t bytes_max) {
   return {.status = 413,
@@ -72,9 +74,10 @@ Task<std::expected<void, RequestFailure>> ServerConnection::read_head() {
       if (parsed.error() != http::HeadError::incomplete) {
         keep_open_ = false;
         head_ = nullptr;
-        co_return std::unexpected(RequestFailure{.status = http::status_for(parsed.error()),
-                                                 .code = "malformed_http",
-                                                 .message = std::string(http::explain(parsed.error()))});
+        co_return std::unexpected(
+            RequestFailure{.status = http::status_for(parsed.error()),
+                           .code = "malformed_http",
+                           .message = std::string(http::explain(parsed.error()))});
       }
     }
     const auto count = stream_.try_read(buffer_.room(1));
@@ -160,9 +163,10 @@ Task<std::expected<void, RequestFailure>> ServerConnection::read_chunked_body() 
     while (!raw.empty() && !decoder.is_done()) {
       const auto step = decoder.next(raw.bytes());
       if (!step) {
-        co_return std::unexpected(RequestFailure{.status = 400,
-                                                 .code = "malformed_http",
-                                                 .message = std::string(http::explain(step.error()))});
+        co_return std::unexpected(
+            RequestFailure{.status = 400,
+                           .code = "malformed_http",
+                           .message = std::string(http::explain(step.error()))});
       }
       if (body_.size() + step->payload.size() > limits_.body_bytes_max) {
         co_return std::unexpected(too_large(limits_.body_bytes_max));
@@ -230,8 +234,7 @@ Task<IoResult<void>> ServerConnection::end_stream() {
   co_return co_await write_pieces(http::kLastChunk, {}, {});
 }
 
-Task<IoResult<void>> ServerConnection::write_pieces(std::string_view first,
-                                                    std::string_view second,
+Task<IoResult<void>> ServerConnection::write_pieces(std::string_view first, std::string_view second,
                                                     std::string_view third) {
   const std::size_t total = first.size() + second.size() + third.size();
   IoResult<std::size_t> count = 0;

@@ -10,12 +10,18 @@ namespace claviger::net {
 
 std::string_view to_string(IoError error) {
   switch (error) {
-    case IoError::would_block: return "would_block";
-    case IoError::closed: return "closed";
-    case IoError::reset: return "reset";
-    case IoError::timed_out: return "timed_out";
-    case IoError::cancelled: return "cancelled";
-    case IoError::tls: return "tls";
+    case IoError::would_block:
+      return "would_block";
+    case IoError::closed:
+      return "closed";
+    case IoError::reset:
+      return "reset";
+    case IoError::timed_out:
+      return "timed_out";
+    case IoError::cancelled:
+      return "cancelled";
+    case IoError::tls:
+      return "tls";
   }
   return "unknown";
 }
@@ -99,9 +105,12 @@ void Socket::Awaiter::await_suspend(std::coroutine_handle<> waiting) {
 IoResult<void> Socket::Awaiter::await_resume() const noexcept {
   if (socket_.cancelled_) return std::unexpected(IoError::cancelled);
   switch (wait_.woken) {
-    case Woken::ready: return {};
-    case Woken::timed_out: return std::unexpected(IoError::timed_out);
-    case Woken::cancelled: return std::unexpected(IoError::cancelled);
+    case Woken::ready:
+      return {};
+    case Woken::timed_out:
+      return std::unexpected(IoError::timed_out);
+    case Woken::cancelled:
+      return std::unexpected(IoError::cancelled);
   }
   return {};
 }

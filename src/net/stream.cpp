@@ -44,11 +44,19 @@ Task<std::expected<void, std::string>> Stream::start_tls(SslHandle ssl, Deadline
 
 IoError Stream::tls_failure(int result) {
   switch (SSL_get_error(ssl_.get(), result)) {
-    case SSL_ERROR_WANT_READ: socket_->mark_not_readable(); return IoError::would_block;
-    case SSL_ERROR_WANT_WRITE: socket_->mark_not_writable(); return IoError::would_block;
-    case SSL_ERROR_ZERO_RETURN: return IoError::closed;
-    case SSL_ERROR_SYSCALL: return IoError::reset;
-    default: ERR_clear_error(); return IoError::tls;
+    case SSL_ERROR_WANT_READ:
+      socket_->mark_not_readable();
+      return IoError::would_block;
+    case SSL_ERROR_WANT_WRITE:
+      socket_->mark_not_writable();
+      return IoError::would_block;
+    case SSL_ERROR_ZERO_RETURN:
+      return IoError::closed;
+    case SSL_ERROR_SYSCALL:
+      return IoError::reset;
+    default:
+      ERR_clear_error();
+      return IoError::tls;
   }
 }
 
@@ -91,7 +99,9 @@ IoResult<std::size_t> Stream::try_write(std::span<const iovec> pieces) {
   return total;
 }
 
-bool Stream::tls_has_buffered() const { return SSL_pending(ssl_.get()) > 0; }
+bool Stream::tls_has_buffered() const {
+  return SSL_pending(ssl_.get()) > 0;
+}
 
 Task<IoResult<std::size_t>> Stream::read_some(std::span<char> into, Deadline deadline) {
   for (;;) {

@@ -13,7 +13,8 @@
 namespace claviger::net {
 
 /// Writes `cert.pem` and `key.pem` for an IP address into `folder`, valid for a day.
-inline void write_test_certificate(const std::filesystem::path& folder, const std::string& address) {
+inline void write_test_certificate(const std::filesystem::path& folder,
+                                   const std::string& address) {
   EVP_PKEY* const key = EVP_EC_gen("P-256");
   X509* const certificate = X509_new();
   X509_set_version(certificate, 2);

@@ -7,8 +7,12 @@
 
 namespace claviger::net {
 
-void SslContextDeleter::operator()(ssl_ctx_st* context) const { SSL_CTX_free(context); }
-void SslDeleter::operator()(ssl_st* ssl) const { SSL_free(ssl); }
+void SslContextDeleter::operator()(ssl_ctx_st* context) const {
+  SSL_CTX_free(context);
+}
+void SslDeleter::operator()(ssl_st* ssl) const {
+  SSL_free(ssl);
+}
 
 std::string take_tls_error() {
   const unsigned long code = ERR_get_error();
@@ -54,8 +58,9 @@ std::expected<std::shared_ptr<TlsContext>, std::string> TlsContext::for_provider
                           : SSL_CTX_load_verify_locations(context, ca_file.c_str(), nullptr) == 1;
   if (!loaded) {
     return std::unexpected("cannot read the certificate authorities" +
-                           (ca_file.empty() ? std::string(" of this system; install ca-certificates")
-                                            : " in " + ca_file.string()) +
+                           (ca_file.empty()
+                                ? std::string(" of this system; install ca-certificates")
+                                : " in " + ca_file.string()) +
                            ": " + take_tls_error());
   }
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);

@@ -11,10 +11,14 @@ namespace {
 
 std::string_view to_text(CostState state) {
   switch (state) {
-    case CostState::none: return "none";
-    case CostState::billed: return "billed";
-    case CostState::estimated: return "estimated";
-    case CostState::quarantined: return "quarantined";
+    case CostState::none:
+      return "none";
+    case CostState::billed:
+      return "billed";
+    case CostState::estimated:
+      return "estimated";
+    case CostState::quarantined:
+      return "quarantined";
   }
   return "none";
 }

@@ -12,7 +12,9 @@
 namespace claviger::relay {
 namespace {
 
-std::unexpected<ErrorAnswer> no(ErrorAnswer answer) { return std::unexpected(std::move(answer)); }
+std::unexpected<ErrorAnswer> no(ErrorAnswer answer) {
+  return std::unexpected(std::move(answer));
+}
 
 /// Behind "Bearer ", in any case, as RFC 9110 has schemes.
 std::string_view bearer_of(std::string_view authorization) {
@@ -31,13 +33,19 @@ bool is_free(const catalog::Price& price) {
 std::string name_of(const budget::Budget& budget, const Job& job) {
   using budget::Scope;
   switch (budget.scope) {
-    case Scope::workspace: return "the workspace's budget";
+    case Scope::workspace:
+      return "the workspace's budget";
     case Scope::owner:
-    case Scope::each_owner: return fmt::format("the budget of \"{}\"", job.key->owner_name);
-    case Scope::app: return fmt::format("the budget of the app \"{}\"", job.key->app_name);
-    case Scope::credential: return fmt::format("the budget of {}", job.target.credential.text());
-    case Scope::virtual_key: return "the budget of this virtual key";
-    case Scope::model: return fmt::format("the budget for {}", budget.pattern);
+    case Scope::each_owner:
+      return fmt::format("the budget of \"{}\"", job.key->owner_name);
+    case Scope::app:
+      return fmt::format("the budget of the app \"{}\"", job.key->app_name);
+    case Scope::credential:
+      return fmt::format("the budget of {}", job.target.credential.text());
+    case Scope::virtual_key:
+      return "the budget of this virtual key";
+    case Scope::model:
+      return fmt::format("the budget for {}", budget.pattern);
   }
   return "the budget";
 }
@@ -133,10 +141,9 @@ Relay::Done Relay::bound_cost(Job& job) {
                                                       .model = job.target.model});
   if (!budgets) return no(budgets.error() == 0 ? no_budget() : too_many_budgets(budgets.error()));
   job.budgets = *budgets;
-  const auto bound = budget::bound_request(
-      job.request, price,
-      {.context_tokens_max = job.target.context_tokens_max,
-       .output_tokens_max = job.target.output_tokens_max});
+  const auto bound = budget::bound_request(job.request, price,
+                                           {.context_tokens_max = job.target.context_tokens_max,
+                                            .output_tokens_max = job.target.output_tokens_max});
   if (!bound) return no(cannot_be_bounded(job.target.model, "messages"));
   job.bound = *bound;
   // Where the caller set no bound, the one that the hold counts on is made true.

@@ -14,7 +14,9 @@
 namespace claviger::relay {
 namespace {
 
-std::unexpected<ErrorAnswer> no(ErrorAnswer answer) { return std::unexpected(std::move(answer)); }
+std::unexpected<ErrorAnswer> no(ErrorAnswer answer) {
+  return std::unexpected(std::move(answer));
+}
 
 bool has_media_type(std::string_view content_type, std::string_view wanted) {
   return content_type.find(wanted) != std::string_view::npos;
@@ -94,8 +96,7 @@ Task<Relay::Done> Relay::deliver(Job& job, net::ProviderExchange& provider) {
   }
   if (has_media_type(content_type, "json")) co_return co_await deliver_whole(job, provider);
   co_return no(bad_provider_answer(
-      job.target.provider,
-      "it is neither JSON nor a stream of events; is the base URL right?"));
+      job.target.provider, "it is neither JSON nor a stream of events; is the base URL right?"));
 }
 
 Task<Relay::Done> Relay::read_whole(Job& job, net::ProviderExchange& provider, net::Buffer& body,
@@ -244,8 +245,8 @@ Task<Relay::Done> Relay::deliver_error(Job& job, net::ProviderExchange& provider
   // 502 or 504 it may be doing it still, so that counts as spent until the bill says otherwise.
   job.provider_refused = status < 500 || (is_json && read);
 
-  ErrorAnswer error = provider_said(status, job.target.provider, retry_after.has_value(),
-                                    retry_after.value_or(0));
+  ErrorAnswer error =
+      provider_said(status, job.target.provider, retry_after.has_value(), retry_after.value_or(0));
   error.request = job.record.id;
   if (!job.record.provider_request_id.empty()) {
     error.evidence.push_back("provider request id: " + job.record.provider_request_id);
@@ -275,7 +276,8 @@ ErrorAnswer Relay::broken(Job& job, const net::AnswerFailure& failure,
     // Nobody is there to be told; the record says why.
     job.record.caller_left = job.caller.socket().hung_up();
   }
-  if (!failure.malformed.empty()) return bad_provider_answer(job.target.provider, failure.malformed);
+  if (!failure.malformed.empty())
+    return bad_provider_answer(job.target.provider, failure.malformed);
   return broken_off(failure.io, job.target.provider, stage);
 }
 

@@ -50,8 +50,9 @@ ErrorAnswer key_refused(access::AccessError error) {
 ErrorAnswer two_keys() {
   return {.status = 400,
           .code = "conflicting_api_keys",
-          .message = "two different API keys were presented (in Authorization, x-api-key, "
-                     "x-goog-api-key or ?key=); send one",
+          .message =
+              "two different API keys were presented (in Authorization, x-api-key, "
+              "x-goog-api-key or ?key=); send one",
           .at_fault = "app",
           .say = "The application sent two different access keys.",
           .remedy = "Send the virtual key in one place only."};
@@ -61,9 +62,8 @@ ErrorAnswer too_fast(const access::TooFast& too_fast) {
   const auto seconds = std::max<std::int64_t>(
       1, std::chrono::ceil<std::chrono::seconds>(too_fast.retry_after).count());
   const std::string_view unit = too_fast.which == access::PaceLimit::requests ? "requests a minute"
-                                : too_fast.which == access::PaceLimit::tokens
-                                    ? "tokens a minute"
-                                    : "requests at once";
+                                : too_fast.which == access::PaceLimit::tokens ? "tokens a minute"
+                                                                              : "requests at once";
   return {.status = 429,
           .code = "rate_limit_exceeded",
           .message = fmt::format("this virtual key may make {} {}; try again in {} s",
@@ -157,21 +157,23 @@ ErrorAnswer model_not_allowed(std::string_view model) {
           .param = "model",
           .at_fault = "app",
           .say = "The application may not use this model.",
-          .remedy = "Use a model that the key allows (GET /v1/models), or make a key with other "
-                    "--models."};
+          .remedy =
+              "Use a model that the key allows (GET /v1/models), or make a key with other "
+              "--models."};
 }
 
 ErrorAnswer cannot_be_priced(std::string_view model) {
-  return {.status = 422,
-          .code = "cannot_be_priced",
-          .message = fmt::format("the price of \"{}\" is not known, so its cost cannot be limited",
-                                 shown(model)),
-          .param = "model",
-          .at_fault = "account",
-          .say = "The price of this model is not known.",
-          .remedy = fmt::format("State it: claviger model price {} --owner NAME --input … --output … "
-                                "(dollars per million tokens; 0 where it is free)",
-                                shown(model))};
+  return {
+      .status = 422,
+      .code = "cannot_be_priced",
+      .message = fmt::format("the price of \"{}\" is not known, so its cost cannot be limited",
+                             shown(model)),
+      .param = "model",
+      .at_fault = "account",
+      .say = "The price of this model is not known.",
+      .remedy = fmt::format("State it: claviger model price {} --owner NAME --input … --output … "
+                            "(dollars per million tokens; 0 where it is free)",
+                            shown(model))};
 }
 
 ErrorAnswer cannot_be_bounded(std::string_view model, std::string_view field) {
@@ -208,14 +210,15 @@ ErrorAnswer too_many_budgets(std::size_t count) {
 ErrorAnswer budget_refused(const budget::Refusal& refusal, std::string_view budget_name,
                            NanoUsd asked, std::int64_t fits_output_tokens) {
   switch (refusal.error) {
-    case budget::LedgerError::exhausted: break;
+    case budget::LedgerError::exhausted:
+      break;
     case budget::LedgerError::unknown_budget:
     case budget::LedgerError::too_many_holds:
     case budget::LedgerError::unknown_hold:
     case budget::LedgerError::unavailable:
       return {.status = 503,
               .code = refusal.error == budget::LedgerError::too_many_holds ? "too_many_requests"
-                                                                            : "ledger_unavailable",
+                                                                           : "ledger_unavailable",
               .message = refusal.error == budget::LedgerError::too_many_holds
                              ? "too many requests hold money at once; try again shortly"
                              : "money cannot be held at the moment (is the disk full?), so nothing "
@@ -280,16 +283,17 @@ ErrorAnswer runner_failed(const route::RunnerFailure& failure) {
 
 ErrorAnswer not_connected(const net::ConnectFailure& failure, std::string_view provider,
                           bool is_own_endpoint) {
-  ErrorAnswer answer{.status = failure.timed_out ? 504 : 502,
-                     .code = failure.timed_out ? "provider_connect_timeout" : "provider_unreachable",
-                     .message = failure.message,
-                     .at_fault = is_own_endpoint ? "account" : "network",
-                     .confidence = 0.9,
-                     .say = fmt::format("{} could not be reached.", provider),
-                     .remedy = is_own_endpoint
-                                   ? "Check that the endpoint is running and that its address is right."
-                                   : "Check this machine's network, then the provider's status page.",
-                     .retry = Retry::yes};
+  ErrorAnswer answer{
+      .status = failure.timed_out ? 504 : 502,
+      .code = failure.timed_out ? "provider_connect_timeout" : "provider_unreachable",
+      .message = failure.message,
+      .at_fault = is_own_endpoint ? "account" : "network",
+      .confidence = 0.9,
+      .say = fmt::format("{} could not be reached.", provider),
+      .remedy = is_own_endpoint
+                    ? "Check that the endpoint is running and that its address is right."
+                    : "Check this machine's network, then the provider's status page.",
+      .retry = Retry::yes};
   answer.evidence.push_back(fmt::format("stage: {}", net::to_string(failure.stage)));
   if (failure.stage == net::ConnectStage::egress) {
     answer.status = 403;
@@ -343,8 +347,9 @@ ErrorAnswer draining() {
 ErrorAnswer unknown_request() {
   return {.status = 404,
           .code = "unknown_request",
-          .message = "this virtual key made no request of that id (it is in the "
-                     "x-claviger-request-id header of each answer)",
+          .message =
+              "this virtual key made no request of that id (it is in the "
+              "x-claviger-request-id header of each answer)",
           .at_fault = "app",
           .say = "The application asked about a request that it did not make.",
           .remedy = "Check the id."};
@@ -371,23 +376,31 @@ ErrorAnswer provider_said(int status, std::string_view provider, bool has_retry_
   // Status alone misleads (docs: verdicts), hence the modest confidence.
   const Row row = [&]() -> Row {
     switch (status) {
-      case 400: case 404: case 413: case 415: case 422:
+      case 400:
+      case 404:
+      case 413:
+      case 415:
+      case 422:
         return {"app", "The provider did not understand the application's request.",
                 "Correct the request as the provider's message says.", 0.6, Retry::no};
-      case 401: case 403:
+      case 401:
+      case 403:
         return {"key", "The provider did not accept the key.",
                 "Check the key with: claviger credential test ID", 0.6, Retry::no};
       case 402:
         return {"account", "The account at the provider has no money left.",
                 "Add credit at the provider.", 0.7, Retry::no};
-      case 408: case 409: case 425:
+      case 408:
+      case 409:
+      case 425:
         return {"provider", "The provider did not take the request in time.", "Try again.", 0.5,
                 Retry::yes};
       case 429:
         return {"account", "The provider's limit for this account is reached.",
                 "Wait, or ask the provider for a higher limit.", 0.5,
                 has_retry_after ? Retry::after : Retry::yes};
-      default: break;
+      default:
+        break;
     }
     if (status >= 500) {
       return {"provider", "The provider has a problem.",

@@ -53,7 +53,7 @@ struct Job {
 
   const access::VirtualKey* key = nullptr;  ///< In `world`.
   Turn turn;
-  exchange::Request request;                ///< Its views end with the caller's buffer.
+  exchange::Request request;  ///< Its views end with the caller's buffer.
   route::Target target;
   const provider::Profile* profile = nullptr;
   const provider::Adapter* adapter = nullptr;
@@ -65,7 +65,7 @@ struct Job {
   bool was_clamped = false;
 
   bool is_settled = false;
-  NanoUsd left;                             ///< Of the tightest budget, after settling.
+  NanoUsd left;  ///< Of the tightest budget, after settling.
 
   bool reached_provider = false;  ///< Bytes of the request may have arrived there.
   bool provider_refused = false;  ///< It said no in its own words: nothing is billed.

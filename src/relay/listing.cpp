@@ -51,8 +51,7 @@ Task<void> Relay::serve_models(net::ServerConnection& caller, const net::http::T
   if (!co_await caller.send(head, "application/json", body)) caller.close_after_answer();
 }
 
-Task<void> Relay::serve_past_request(net::ServerConnection& caller,
-                                     const net::http::Target& target,
+Task<void> Relay::serve_past_request(net::ServerConnection& caller, const net::http::Target& target,
                                      const api::Dialect& dialect) {
   const auto key = recognise(caller, target);
   if (!key) co_return co_await answer_error(caller, dialect, key.error(), nullptr);

@@ -29,7 +29,9 @@ constexpr std::string_view kRequests = "/v1/requests/";
 Relay::Relay(Parts parts, const Limits& limits) : parts_(parts), limits_(limits) {}
 Relay::~Relay() = default;
 
-bool Relay::serves(std::string_view path) { return path.starts_with("/v1/"); }
+bool Relay::serves(std::string_view path) {
+  return path.starts_with("/v1/");
+}
 
 Task<void> Relay::serve(net::ServerConnection& caller, const net::http::Target& target) {
   const api::Dialect& dialect = parts_.openai;
@@ -63,7 +65,8 @@ Task<void> Relay::serve_call(net::ServerConnection& caller, const net::http::Tar
   const auto key = recognise(caller, target);
   if (!key) co_return co_await answer_error(caller, dialect, key.error(), nullptr);
 
-  Job job{.caller = caller, .world = world_, .dialect = dialect, .operation = operation, .key = *key};
+  Job job{
+      .caller = caller, .world = world_, .dialect = dialect, .operation = operation, .key = *key};
   begin_record(job);
 
   // How fast may they go, what do they want, where does it go, and what can it cost?
@@ -102,8 +105,8 @@ Task<std::expected<void, ErrorAnswer>> Relay::call_provider(Job& job) {
   // The key, or the runner's token, that opens the way.
   if (!job.target.local_model.is_none()) {
     if (parts_.runner == nullptr) {
-      co_return std::unexpected(runner_failed({.error = route::RunnerError::no_runner,
-                                               .message = "this server runs no model files"}));
+      co_return std::unexpected(runner_failed(
+          {.error = route::RunnerError::no_runner, .message = "this server runs no model files"}));
     }
     co_return co_await call_runner(job);
   }
@@ -151,8 +154,8 @@ Task<std::expected<void, ErrorAnswer>> Relay::send_and_deliver(Job& job, const A
   job.record.times.sent_us = since_start(job);
   job.caller.release_request();
 
-  const auto head = co_await provider.read_head(
-      "POST", parts_.reactor.after(limits_.first_byte_time_max));
+  const auto head =
+      co_await provider.read_head("POST", parts_.reactor.after(limits_.first_byte_time_max));
   if (!head) co_return std::unexpected(broken(job, head.error(), "its answer was awaited"));
   job.record.times.first_byte_us = since_start(job);
   job.record.provider_status = provider.head().status;
@@ -165,8 +168,8 @@ Task<std::expected<void, ErrorAnswer>> Relay::send_and_deliver(Job& job, const A
 Task<void> Relay::settle(Job& job) {
   if (std::exchange(job.is_settled, true)) co_return;
   const auto [cost, certainty] = true_cost(job);
-  const auto receipt = co_await parts_.ledger.settle_forgotten(job.grant.hold, job.budgets,
-                                                                cost, certainty);
+  const auto receipt =
+      co_await parts_.ledger.settle_forgotten(job.grant.hold, job.budgets, cost, certainty);
   job.record.cost = cost;
   job.record.cost_state = cost_state_of(certainty);
   job.left = receipt ? receipt->left : job.grant.left;

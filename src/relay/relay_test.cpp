@@ -64,9 +64,10 @@ class RelayTest : public ::testing::Test {
     publish();
   }
 
-  void limit(NanoUsd amount,
-             budget::WhenExhausted when_exhausted = budget::WhenExhausted::clamp) {
-    terms_ = {.id = kBudget, .limit = amount, .period = budget::Period::total,
+  void limit(NanoUsd amount, budget::WhenExhausted when_exhausted = budget::WhenExhausted::clamp) {
+    terms_ = {.id = kBudget,
+              .limit = amount,
+              .period = budget::Period::total,
               .when_exhausted = when_exhausted};
     ASSERT_TRUE(run(ledger_.set_terms(terms_)));
   }
@@ -130,8 +131,7 @@ class RelayTest : public ::testing::Test {
       for (const std::string& piece : provider_says_) {
         if (piece == "WAIT") {
           char byte = 0;
-          const auto gone =
-              co_await connection.stream().read_some({&byte, 1}, reactor_.after(5s));
+          const auto gone = co_await connection.stream().read_some({&byte, 1}, reactor_.after(5s));
           provider_was_left_ = !gone && gone.error() != net::IoError::timed_out;
           co_return;
         }
@@ -161,9 +161,10 @@ class RelayTest : public ::testing::Test {
       spawn(caller_listener_->run([this](net::Stream s) { spawn(play_claviger(std::move(s))); }));
       is_listening_ = true;
     }
-    const std::string request = method + " " + path + " HTTP/1.1\r\nhost: x\r\nauthorization: Bearer " +
-                                key_ + "\r\ncontent-type: application/json\r\ncontent-length: " +
-                                std::to_string(body.size()) + "\r\nconnection: close\r\n\r\n" + body;
+    const std::string request =
+        method + " " + path + " HTTP/1.1\r\nhost: x\r\nauthorization: Bearer " + key_ +
+        "\r\ncontent-type: application/json\r\ncontent-length: " + std::to_string(body.size()) +
+        "\r\nconnection: close\r\n\r\n" + body;
     spawn([](RelayTest& t, const std::string& bytes, std::string& out) -> Task<void> {
       co_await resume_on{t.reactor_};
       auto stream = co_await t.egress_.connect(
@@ -198,7 +199,8 @@ class RelayTest : public ::testing::Test {
     return std::string(head.text()) + bytes + "\r\n";
   }
   static std::string stream_head() {
-    return "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+    return "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: "
+           "chunked\r\n\r\n";
   }
 
   SystemClock clock_;
@@ -240,7 +242,8 @@ class RelayTest : public ::testing::Test {
   int provider_requests_ = 0;
 };
 
-const std::string kAsk = R"({"model":"box/m","messages":[{"role":"user","content":"hi"}],"max_tokens":50})";
+const std::string kAsk =
+    R"({"model":"box/m","messages":[{"role":"user","content":"hi"}],"max_tokens":50})";
 const std::string kAskStream =
     R"({"model":"box/m","messages":[{"role":"user","content":"hi"}],"max_tokens":50,"stream":true})";
 const std::string kAnswer =
@@ -267,8 +270,9 @@ TEST_F(RelayTest, AnAnswerComesBackWithItsCostAndIsSettledToTheNanoDollar) {
 TEST_F(RelayTest, TheProviderGetsTheCallersBytesApartFromTheModelsName) {
   provider_says_ = {json_answer(kAnswer)};
   ask(R"({"model":"box/m", "messages":[{"role":"user","content":"h\u00e9"}], "max_tokens":50, "xyz": {"a":1}})");
-  EXPECT_EQ(provider_saw_,
-            R"({"model":"m", "messages":[{"role":"user","content":"h\u00e9"}], "max_tokens":50, "xyz": {"a":1}})");
+  EXPECT_EQ(
+      provider_saw_,
+      R"({"model":"m", "messages":[{"role":"user","content":"h\u00e9"}], "max_tokens":50, "xyz": {"a":1}})");
   EXPECT_EQ(provider_saw_key_, "Bearer sk-provider-key");
   EXPECT_EQ(provider_saw_target_, "/v1/chat/completions");
 }
@@ -276,10 +280,10 @@ TEST_F(RelayTest, TheProviderGetsTheCallersBytesApartFromTheModelsName) {
 TEST_F(RelayTest, AStreamIsPassedOnEventByEventAndItsUsageIsHiddenUnlessAskedFor) {
   const std::string usage =
       "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":5}}\n\n";
-  provider_says_ = {stream_head(),
-                    chunk("data: {\"choices\":[{\"delta\":{\"content\":\"he\"}}]}\n\nda"),
-                    chunk("ta: {\"choices\":[{\"delta\":{\"content\":\"llo\"},\"finish_reason\":\"stop\"}]}\n\n"),
-                    chunk(usage + "data: [DONE]\n\n"), "0\r\n\r\n"};
+  provider_says_ = {
+      stream_head(), chunk("data: {\"choices\":[{\"delta\":{\"content\":\"he\"}}]}\n\nda"),
+      chunk("ta: {\"choices\":[{\"delta\":{\"content\":\"llo\"},\"finish_reason\":\"stop\"}]}\n\n"),
+      chunk(usage + "data: [DONE]\n\n"), "0\r\n\r\n"};
   const std::string hidden = ask(kAskStream);
   EXPECT_THAT(provider_saw_, HasSubstr(R"("include_usage":true)"));
   EXPECT_THAT(hidden, HasSubstr(R"("content":"he")"));
@@ -295,7 +299,8 @@ TEST_F(RelayTest, AStreamIsPassedOnEventByEventAndItsUsageIsHiddenUnlessAskedFor
 }
 
 TEST_F(RelayTest, AStreamThatDiesEndsWithAnHonestErrorAndCostsItsHold) {
-  provider_says_ = {stream_head(), chunk("data: {\"choices\":[{\"delta\":{\"content\":\"he\"}}]}\n\n")};
+  provider_says_ = {stream_head(),
+                    chunk("data: {\"choices\":[{\"delta\":{\"content\":\"he\"}}]}\n\n")};
   provider_closes_ = true;
   const std::string answer = ask(kAskStream);
   EXPECT_THAT(answer, HasSubstr(R"("content":"he")"));
@@ -308,8 +313,8 @@ TEST_F(RelayTest, AStreamThatDiesEndsWithAnHonestErrorAndCostsItsHold) {
 }
 
 TEST_F(RelayTest, ACallerWhoLeavesTakesTheProvidersConnectionAlong) {
-  provider_says_ = {stream_head(), chunk("data: {\"choices\":[{\"delta\":{\"content\":\"he\"}}]}\n\n"),
-                    "WAIT"};
+  provider_says_ = {stream_head(),
+                    chunk("data: {\"choices\":[{\"delta\":{\"content\":\"he\"}}]}\n\n"), "WAIT"};
   caller_leaves_at_ = "\"he\"";
   ask(kAskStream);
   EXPECT_TRUE(provider_was_left_);
@@ -343,7 +348,8 @@ TEST_F(RelayTest, AnEdgesErrorPageCountsAsSpentUntilTheBillSaysOtherwise) {
 }
 
 TEST_F(RelayTest, ImpossibleUsageIsQuarantinedAtTheHold) {
-  provider_says_ = {json_answer(R"({"choices":[],"usage":{"prompt_tokens":-5,"completion_tokens":1}})")};
+  provider_says_ = {
+      json_answer(R"({"choices":[],"usage":{"prompt_tokens":-5,"completion_tokens":1}})")};
   ask(kAsk);
   EXPECT_EQ(record().cost_state, record::CostState::quarantined);
   EXPECT_EQ(balance().spent, record().held);
@@ -352,8 +358,8 @@ TEST_F(RelayTest, ImpossibleUsageIsQuarantinedAtTheHold) {
 TEST_F(RelayTest, WhatDoesNotFitIsRefusedWithWhatWouldHelp) {
   limit(NanoUsd(100'000), budget::WhenExhausted::refuse);
   publish();
-  const std::string answer = ask(
-      R"({"model":"box/m","messages":[{"role":"user","content":"hi"}],"max_tokens":50000})");
+  const std::string answer =
+      ask(R"({"model":"box/m","messages":[{"role":"user","content":"hi"}],"max_tokens":50000})");
   EXPECT_THAT(answer, HasSubstr("HTTP/1.1 402"));
   EXPECT_THAT(answer, HasSubstr("budget_exhausted"));
   EXPECT_THAT(answer, HasSubstr("the workspace's budget has $0.0001 left"));
@@ -365,8 +371,8 @@ TEST_F(RelayTest, AClampedBoundIsWrittenIntoTheProvidersRequest) {
   limit(NanoUsd(10'000'000));
   publish();
   provider_says_ = {json_answer(kAnswer)};
-  const std::string answer = ask(
-      R"({"model":"box/m","messages":[{"role":"user","content":"hi"}],"max_tokens":50000})");
+  const std::string answer =
+      ask(R"({"model":"box/m","messages":[{"role":"user","content":"hi"}],"max_tokens":50000})");
   EXPECT_THAT(answer, HasSubstr("HTTP/1.1 200"));
   EXPECT_THAT(answer, HasSubstr("x-claviger-clamped: "));
   EXPECT_THAT(provider_saw_, Not(HasSubstr("50000")));
@@ -415,8 +421,8 @@ TEST_F(RelayTest, AKeyIsHeldToItsModelsAndItsPace) {
 TEST_F(RelayTest, AnUnreachableProviderIsSaidAndCostsNothing) {
   provider_listener_.reset();
   provider_listener_ = net::Listener::open(reactor_, {.host = "127.0.0.1", .port = 0}).value();
-  egress_.set_policy(std::make_shared<net::EgressPolicy>(net::EgressPolicy{
-      .allow = {{"127.0.0.1", caller_listener_->port()}}}));
+  egress_.set_policy(std::make_shared<net::EgressPolicy>(
+      net::EgressPolicy{.allow = {{"127.0.0.1", caller_listener_->port()}}}));
   const std::string answer = ask(kAsk);
   EXPECT_THAT(answer, HasSubstr("HTTP/1.1 403"));
   EXPECT_THAT(answer, HasSubstr("egress_refused"));

@@ -29,15 +29,15 @@ void wipe_scratch() {
 
 }  // namespace
 
-Task<net::IoResult<void>> Relay::send_request(Job& job, const Address& address, std::string_view key,
+Task<net::IoResult<void>> Relay::send_request(Job& job, const Address& address,
+                                              std::string_view key,
                                               net::ProviderExchange& provider) {
   wipe_scratch();
   job.adapter->write_body(*job.profile, job.request,
                           {.model = job.target.provider_model,
                            .output_tokens_max = job.output_tokens_written,
-                           .price_cap = provider::PriceCap{
-                               .input = job.target.price->worst_input(),
-                               .output = job.target.price->output}},
+                           .price_cap = provider::PriceCap{.input = job.target.price->worst_input(),
+                                                           .output = job.target.price->output}},
                           request_body);
   net::http::HeadWriter head(request_head);
   head.request("POST", address.base_path, job.adapter->path(*job.profile, job.request));

@@ -17,13 +17,13 @@
 namespace claviger::route {
 
 enum class RunnerError : std::uint8_t {
-  no_runner,        ///< No llama-server on this machine.
-  no_sandbox,       ///< A sandbox that was asked for cannot be had; see `doctor`.
-  model_missing,    ///< The file is gone or unreadable.
+  no_runner,      ///< No llama-server on this machine.
+  no_sandbox,     ///< A sandbox that was asked for cannot be had; see `doctor`.
+  model_missing,  ///< The file is gone or unreadable.
   not_enough_memory,
-  start_failed,     ///< It ended or did not get ready; the message has its last words.
-  too_slow,         ///< Not ready within the deadline; it goes on loading.
-  backing_off,      ///< It crashed repeatedly; tried again after a pause.
+  start_failed,  ///< It ended or did not get ready; the message has its last words.
+  too_slow,      ///< Not ready within the deadline; it goes on loading.
+  backing_off,   ///< It crashed repeatedly; tried again after a pause.
   stopping,
 };
 
@@ -37,7 +37,9 @@ class RunnerLease {
  public:
   RunnerLease(std::string socket_path, std::shared_ptr<const Secret> token,
               std::function<void()> release)
-      : socket_path_(std::move(socket_path)), token_(std::move(token)), release_(std::move(release)) {}
+      : socket_path_(std::move(socket_path)),
+        token_(std::move(token)),
+        release_(std::move(release)) {}
   RunnerLease(RunnerLease&& other) noexcept
       : socket_path_(std::move(other.socket_path_)),
         token_(std::move(other.token_)),

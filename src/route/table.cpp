@@ -33,8 +33,7 @@ std::size_t distance(std::string_view a, std::string_view b, std::size_t most) {
 }  // namespace
 
 Table::Table(std::vector<Place> places, std::vector<LocalPlace> local_models,
-             std::vector<StatedPrice> stated_prices,
-             std::shared_ptr<const catalog::PriceBook> book)
+             std::vector<StatedPrice> stated_prices, std::shared_ptr<const catalog::PriceBook> book)
     : places_(std::move(places)),
       local_models_(std::move(local_models)),
       stated_prices_(std::move(stated_prices)),
@@ -136,8 +135,9 @@ std::expected<Target, RouteFailure> Table::resolve_bare(std::string_view name,
     const bool has_it = book_->find(place.provider, name) != nullptr ||
                         stated(shown + "/" + std::string(name), place.owner) != std::nullopt;
     // A second credential for the same provider is not another meaning of the name.
-    const bool is_new = std::ranges::none_of(
-        found, [&](const Target& target) { return target.model == shown + "/" + std::string(name); });
+    const bool is_new = std::ranges::none_of(found, [&](const Target& target) {
+      return target.model == shown + "/" + std::string(name);
+    });
     if (has_it && is_new) found.push_back(at_place(place, name, owner));
   }
   if (found.size() == 1) return std::move(found.front());
@@ -155,8 +155,8 @@ RouteFailure Table::nothing_found(std::string_view model, OwnerId owner) const {
   std::vector<std::pair<std::size_t, std::string>> near;
   for (std::string& known : models_of(owner)) {
     const std::string_view bare = split_model(known).second;
-    const std::size_t away = std::min(distance(known, model, kDistanceMax),
-                                      distance(bare, model, kDistanceMax));
+    const std::size_t away =
+        std::min(distance(known, model, kDistanceMax), distance(bare, model, kDistanceMax));
     if (away <= kDistanceMax) near.emplace_back(away, std::move(known));
   }
   std::ranges::sort(near);

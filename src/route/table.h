@@ -26,7 +26,7 @@ struct Place {
   OwnerId owner;         ///< None: the workspace's, usable by every owner.
   std::string provider;  ///< Profile id.
   std::string name;
-  std::string base_url;  ///< Empty: the profile's own.
+  std::string base_url;          ///< Empty: the profile's own.
   bool is_own_endpoint = false;  ///< Its profile has no base URL: models are not in the book.
 };
 

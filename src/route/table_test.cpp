@@ -51,9 +51,10 @@ Place place(int id, OwnerId owner, std::string provider, std::string name = "def
 }
 
 Table table(std::vector<Place> places, std::vector<StatedPrice> stated = {}) {
-  return Table(std::move(places),
-               {{.model = LocalModelId{1}, .owner = kAda, .name = "smol", .context_tokens_max = 8192}},
-               std::move(stated), std::make_shared<SmallBook>());
+  return Table(
+      std::move(places),
+      {{.model = LocalModelId{1}, .owner = kAda, .name = "smol", .context_tokens_max = 8192}},
+      std::move(stated), std::make_shared<SmallBook>());
 }
 
 TEST(Routing, AnOwnersCredentialComesBeforeTheWorkspaces) {
@@ -82,7 +83,8 @@ TEST(Routing, ABareNameWorksWhereItIsUnambiguous) {
 }
 
 TEST(Routing, TwoCredentialsOfOneProviderAreNotAmbiguous) {
-  const Table routes = table({place(1, kAda, "openai", "first"), place(2, kAda, "openai", "second")});
+  const Table routes =
+      table({place(1, kAda, "openai", "first"), place(2, kAda, "openai", "second")});
   EXPECT_EQ(routes.resolve("gpt-4o-mini", kAda)->credential, CredentialId{1});
 }
 

@@ -161,55 +161,72 @@ const std::vector<Setting>& settings() {
        [](const Config& config) {
          return config.listen.host + ":" + std::to_string(config.listen.port);
        }},
-      number("server", "threads", after_restart, [](Config& c) -> auto& { return c.threads; }, 0, 256),
+      number(
+          "server", "threads", after_restart, [](Config& c) -> auto& { return c.threads; }, 0, 256),
       text("server", "tls_certificate", after_restart,
            [](Config& c) -> auto& { return c.tls_certificate; }),
       text("server", "tls_key", after_restart, [](Config& c) -> auto& { return c.tls_key; }),
       flag("server", "behind_tls_proxy", after_restart,
            [](Config& c) -> auto& { return c.behind_tls_proxy; }),
-      number("server", "connections_max", after_restart,
-             [](Config& c) -> auto& { return c.connections_max; }, 1, 1'000'000),
-      duration<seconds>("server", "drain_seconds_max", at_once,
-                        [](Config& c) -> auto& { return c.drain_time_max; }, 0, 3600),
+      number(
+          "server", "connections_max", after_restart,
+          [](Config& c) -> auto& { return c.connections_max; }, 1, 1'000'000),
+      duration<seconds>(
+          "server", "drain_seconds_max", at_once,
+          [](Config& c) -> auto& { return c.drain_time_max; }, 0, 3600),
 
-      number("limits", "body_bytes_max", at_once,
-             [](Config& c) -> auto& { return c.caller.body_bytes_max; }, 1024, std::int64_t{1} << 30),
-      duration<seconds>("limits", "keep_alive_seconds_max", at_once,
-                        [](Config& c) -> auto& { return c.caller.keep_alive_max; }, 1, kDay),
-      duration<seconds>("limits", "head_seconds_max", at_once,
-                        [](Config& c) -> auto& { return c.caller.head_time_max; }, 1, 600),
-      duration<seconds>("limits", "body_seconds_max", at_once,
-                        [](Config& c) -> auto& { return c.caller.body_time_max; }, 1, kDay),
-      duration<seconds>("limits", "write_idle_seconds_max", at_once,
-                        [](Config& c) -> auto& { return c.caller.write_idle_max; }, 1, kDay),
-      duration<seconds>("limits", "connect_seconds_max", at_once,
-                        [](Config& c) -> auto& { return c.provider.connect_time_max; }, 1, 600),
-      duration<seconds>("limits", "first_byte_seconds_max", at_once,
-                        [](Config& c) -> auto& { return c.provider.first_byte_time_max; }, 1, kDay),
-      duration<seconds>("limits", "idle_seconds_max", at_once,
-                        [](Config& c) -> auto& { return c.provider.idle_time_max; }, 1, kDay),
-      number("limits", "answer_bytes_max", at_once,
-             [](Config& c) -> auto& { return c.provider.answer_bytes_max; }, 1024,
-             std::int64_t{4} << 30),
-      number("limits", "event_bytes_max", at_once,
-             [](Config& c) -> auto& { return c.provider.event_bytes_max; }, 1024,
-             std::int64_t{1} << 30),
+      number(
+          "limits", "body_bytes_max", at_once,
+          [](Config& c) -> auto& { return c.caller.body_bytes_max; }, 1024, std::int64_t{1} << 30),
+      duration<seconds>(
+          "limits", "keep_alive_seconds_max", at_once,
+          [](Config& c) -> auto& { return c.caller.keep_alive_max; }, 1, kDay),
+      duration<seconds>(
+          "limits", "head_seconds_max", at_once,
+          [](Config& c) -> auto& { return c.caller.head_time_max; }, 1, 600),
+      duration<seconds>(
+          "limits", "body_seconds_max", at_once,
+          [](Config& c) -> auto& { return c.caller.body_time_max; }, 1, kDay),
+      duration<seconds>(
+          "limits", "write_idle_seconds_max", at_once,
+          [](Config& c) -> auto& { return c.caller.write_idle_max; }, 1, kDay),
+      duration<seconds>(
+          "limits", "connect_seconds_max", at_once,
+          [](Config& c) -> auto& { return c.provider.connect_time_max; }, 1, 600),
+      duration<seconds>(
+          "limits", "first_byte_seconds_max", at_once,
+          [](Config& c) -> auto& { return c.provider.first_byte_time_max; }, 1, kDay),
+      duration<seconds>(
+          "limits", "idle_seconds_max", at_once,
+          [](Config& c) -> auto& { return c.provider.idle_time_max; }, 1, kDay),
+      number(
+          "limits", "answer_bytes_max", at_once,
+          [](Config& c) -> auto& { return c.provider.answer_bytes_max; }, 1024,
+          std::int64_t{4} << 30),
+      number(
+          "limits", "event_bytes_max", at_once,
+          [](Config& c) -> auto& { return c.provider.event_bytes_max; }, 1024,
+          std::int64_t{1} << 30),
 
       {"egress", "allow", at_once, read_egress_allow, show_egress_allow},
 
       {"ledger", "durability", after_restart,
        [](const toml::node& node, Config& config) -> Error {
          const auto value = node.value_exact<std::string>();
-         if (value == "fast") config.durability = budget::Durability::fast;
-         else if (value == "strict") config.durability = budget::Durability::strict;
-         else return "must be \"fast\" or \"strict\"";
+         if (value == "fast")
+           config.durability = budget::Durability::fast;
+         else if (value == "strict")
+           config.durability = budget::Durability::strict;
+         else
+           return "must be \"fast\" or \"strict\"";
          return std::nullopt;
        },
        [](const Config& config) {
          return std::string(config.durability == budget::Durability::fast ? "fast" : "strict");
        }},
-      duration<milliseconds>("ledger", "group_commit_ms", after_restart,
-                             [](Config& c) -> auto& { return c.group_commit; }, 1, 1000),
+      duration<milliseconds>(
+          "ledger", "group_commit_ms", after_restart,
+          [](Config& c) -> auto& { return c.group_commit; }, 1, 1000),
 
       text("local", "runner_path", after_restart, [](Config& c) -> auto& { return c.runner_path; }),
       choice("local", "sandbox", after_restart, [](Config& c) -> auto& { return c.sandbox; },
@@ -221,20 +238,27 @@ const std::vector<Setting>& settings() {
        [](const Config& config) {
          return fmt::format("[{}]", fmt::join(config.sandbox_allow_missing, ", "));
        }},
-      number("local", "runners_max", after_restart,
-             [](Config& c) -> auto& { return c.runner_limits.runners_max; }, 1, 64),
-      number("local", "requests_per_runner_max", after_restart,
-             [](Config& c) -> auto& { return c.runner_limits.leases_per_runner_max; }, 1, 1024),
-      duration<minutes>("local", "idle_minutes_max", after_restart,
-                        [](Config& c) -> auto& { return c.runner_limits.idle_stop; }, 1, 10'080),
-      number("local", "request_slots", after_restart,
-             [](Config& c) -> auto& { return c.runner_tuning.request_slots; }, 1, 64),
-      number("local", "threads", after_restart,
-             [](Config& c) -> auto& { return c.runner_tuning.threads; }, 0, 256),
-      number("local", "prompt_cache_mib", after_restart,
-             [](Config& c) -> auto& { return c.runner_tuning.prompt_cache_mib; }, 0, 1 << 20),
-      number("local", "nice", after_restart,
-             [](Config& c) -> auto& { return c.runner_tuning.nice_level; }, 0, 19),
+      number(
+          "local", "runners_max", after_restart,
+          [](Config& c) -> auto& { return c.runner_limits.runners_max; }, 1, 64),
+      number(
+          "local", "requests_per_runner_max", after_restart,
+          [](Config& c) -> auto& { return c.runner_limits.leases_per_runner_max; }, 1, 1024),
+      duration<minutes>(
+          "local", "idle_minutes_max", after_restart,
+          [](Config& c) -> auto& { return c.runner_limits.idle_stop; }, 1, 10'080),
+      number(
+          "local", "request_slots", after_restart,
+          [](Config& c) -> auto& { return c.runner_tuning.request_slots; }, 1, 64),
+      number(
+          "local", "threads", after_restart,
+          [](Config& c) -> auto& { return c.runner_tuning.threads; }, 0, 256),
+      number(
+          "local", "prompt_cache_mib", after_restart,
+          [](Config& c) -> auto& { return c.runner_tuning.prompt_cache_mib; }, 0, 1 << 20),
+      number(
+          "local", "nice", after_restart,
+          [](Config& c) -> auto& { return c.runner_tuning.nice_level; }, 0, 19),
 
       text("vault", "root_key", after_restart, [](Config& c) -> auto& { return c.root_key; }),
       choice("log", "level", at_once, [](Config& c) -> auto& { return c.log_level; },
@@ -264,12 +288,10 @@ std::expected<void, std::string> check_config(const Config& config) {
   return {};
 }
 
-std::expected<Config, std::string> parse_config(std::string_view text,
-                                                std::string_view file_name) {
+std::expected<Config, std::string> parse_config(std::string_view text, std::string_view file_name) {
   const toml::parse_result parsed = toml::parse(text);
   if (!parsed) {
-    return std::unexpected(fmt::format("{}:{}: {}", file_name,
-                                       parsed.error().source().begin.line,
+    return std::unexpected(fmt::format("{}:{}: {}", file_name, parsed.error().source().begin.line,
                                        parsed.error().description()));
   }
   const toml::table& root = parsed.table();
@@ -317,11 +339,9 @@ std::vector<std::string> describe_changes(const Config& before, const Config& af
     const std::string old_value = setting.show(before);
     const std::string new_value = setting.show(after);
     if (old_value == new_value) continue;
-    lines.push_back(fmt::format("{}.{}: {} -> {}{}", setting.table, setting.key, old_value,
-                                new_value,
-                                setting.effect == Setting::Effect::after_restart
-                                    ? " (takes effect after a restart)"
-                                    : ""));
+    lines.push_back(fmt::format(
+        "{}.{}: {} -> {}{}", setting.table, setting.key, old_value, new_value,
+        setting.effect == Setting::Effect::after_restart ? " (takes effect after a restart)" : ""));
   }
   return lines;
 }

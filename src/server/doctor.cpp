@@ -24,7 +24,7 @@ void look_at_home(const Installation& it, Findings& findings) {
   const auto checked = check_home(it.paths);
   add(findings, checked ? Finding::Level::good : Finding::Level::problem, "home",
       checked ? it.paths.root.string() + " is ours alone" : checked.error());
-  struct stat status {};
+  struct stat status{};
   if (it.config.root_key == "file" && ::stat(it.paths.root_key().c_str(), &status) == 0) {
     const bool is_private = (status.st_mode & 077) == 0;
     add(findings, is_private ? Finding::Level::good : Finding::Level::problem, "root key",
@@ -35,7 +35,7 @@ void look_at_home(const Installation& it, Findings& findings) {
 }
 
 void look_at_disk(const Installation& it, Findings& findings) {
-  struct statvfs disk {};
+  struct statvfs disk{};
   if (::statvfs(it.paths.root.c_str(), &disk) != 0) return;
   const std::uint64_t free_mib =
       static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize / (std::uint64_t{1} << 20);
@@ -132,8 +132,8 @@ void look_at_runner(const Installation& it, Findings& findings) {
   }
   add(findings, Finding::Level::good, "model runner", runner->string());
   for (const local::PartReport& part : it.runner.sandbox().parts) {
-    const bool is_good = part.state == local::PartState::in_force ||
-                         part.state == local::PartState::not_needed;
+    const bool is_good =
+        part.state == local::PartState::in_force || part.state == local::PartState::not_needed;
     const auto level = is_good                                   ? Finding::Level::good
                        : part.state == local::PartState::missing ? Finding::Level::problem
                                                                  : Finding::Level::warning;

@@ -104,9 +104,9 @@ Task<void> FrontDoor::answer_own(net::ServerConnection& connection,
                                    ready ? R"({"status":"ready"})" : R"({"status":"not ready"})");
   }
   const bool is_metrics = target.path == "/metrics" && is_get;
-  const bool is_control = target.path.starts_with(kControlPrefix) &&
-                          (target.path.size() == kControlPrefix.size() ||
-                           target.path[kControlPrefix.size()] == '/');
+  const bool is_control =
+      target.path.starts_with(kControlPrefix) &&
+      (target.path.size() == kControlPrefix.size() || target.path[kControlPrefix.size()] == '/');
   if (!is_metrics && !is_control) {
     co_return co_await answer_problem(connection, 404, "unknown_path",
                                       "there is nothing at this address; callers use /v1/…, "
@@ -119,8 +119,7 @@ Task<void> FrontDoor::answer_own(net::ServerConnection& connection,
           connection, 403, "cross_origin",
           "requests from web pages of other origins are not answered here");
     }
-    auto admin =
-        co_await parts_.desk.recognise(Secret::copy_of(presented_key(connection.head())));
+    auto admin = co_await parts_.desk.recognise(Secret::copy_of(presented_key(connection.head())));
     if (!admin) {
       co_return co_await answer_problem(connection, 401, "admin_key_required",
                                         "this address needs an admin key in Authorization: "

@@ -80,7 +80,7 @@ std::expected<Secret, std::string> fill_database(const HomePaths& paths, NanoUsd
 }  // namespace
 
 std::expected<void, std::string> check_home(const HomePaths& paths) {
-  struct stat status {};
+  struct stat status{};
   if (::stat(paths.root.c_str(), &status) != 0) {
     return problem("there is no home at " + paths.root.string() +
                    "; make one with: claviger init --home " + paths.root.string());
@@ -95,7 +95,8 @@ std::expected<void, std::string> check_home(const HomePaths& paths) {
                    "; close it with: chmod 700 " + paths.root.string());
   }
   if (!std::filesystem::exists(paths.database())) {
-    return problem(paths.root.string() + " is no Claviger home (it has no claviger.db); make one "
+    return problem(paths.root.string() +
+                   " is no Claviger home (it has no claviger.db); make one "
                    "with: claviger init --home DIR");
   }
   return {};
@@ -134,7 +135,8 @@ std::expected<InitResult, std::string> init_home(const HomePaths& paths, NanoUsd
   namespace fs = std::filesystem;
   std::error_code error;
   if (fs::exists(paths.database(), error) || fs::exists(paths.root_key(), error)) {
-    return problem(paths.root.string() + " is a Claviger home already; nothing was changed. "
+    return problem(paths.root.string() +
+                   " is a Claviger home already; nothing was changed. "
                    "Start it with: claviger serve, or use another --home");
   }
   const bool was_there = fs::exists(paths.root, error);
@@ -150,7 +152,8 @@ std::expected<InitResult, std::string> init_home(const HomePaths& paths, NanoUsd
     if (auto made = make_private_folder(paths.root); !made) return problem(made.error());
   } else {
     fs::permissions(paths.root, fs::perms(0700), error);
-    if (error) return problem("cannot close " + paths.root.string() + " to others: " + error.message());
+    if (error)
+      return problem("cannot close " + paths.root.string() + " to others: " + error.message());
   }
   std::expected<void, std::string> done = make_private_folder(paths.journal());
   if (done) done = make_private_folder(paths.run());

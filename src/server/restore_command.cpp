@@ -51,8 +51,8 @@ store::DbResult<void> add_spend(store::Database& database, NanoUsd spent, WallTi
         "spent_nanos + excluded.spent_nanos");
     if (!statement) return std::unexpected(statement.error());
     for (const budget::Budget& one : *all) {
-      const bool accumulates = one.scope != budget::Scope::each_owner &&
-                               one.terms.period != budget::Period::request;
+      const bool accumulates =
+          one.scope != budget::Scope::each_owner && one.terms.period != budget::Period::request;
       if (!accumulates) continue;
       store::Query query(**statement);
       query.bind(one.terms.id.value);
@@ -81,7 +81,8 @@ Done restore_home(const HomePaths& paths, const fs::path& file, NanoUsd spent_si
   // First the keys: whatever fails from here on leaves them disabled.
   if (auto done = disable_keys(paths); !done) return done;
   auto database = store::Database::open(paths.database(), store::Database::Mode::create);
-  if (!database) return std::unexpected("the database cannot be opened: " + database.error().message);
+  if (!database)
+    return std::unexpected("the database cannot be opened: " + database.error().message);
   const WallTime now = SystemClock().wall_now();
   if (auto done = put_journal_aside(paths, now); !done) return done;
   if (auto done = store::restore_backup(file, *database); !done) {

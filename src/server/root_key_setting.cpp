@@ -37,8 +37,8 @@ Secret ask_for_passphrase() {
 RootKeyOrMessage read_root_key(const std::string& setting, const HomePaths& paths,
                                vault::VaultStore& store) {
   if (setting == "file") {
-    return with_message(vault::open_root_key(paths.root_key().string(), store,
-                                             &vault::RootKey::read_file));
+    return with_message(
+        vault::open_root_key(paths.root_key().string(), store, &vault::RootKey::read_file));
   }
   if (setting == "passphrase") {
     const Secret passphrase = ask_for_passphrase();

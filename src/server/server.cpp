@@ -215,8 +215,8 @@ class Server final : public ControlDesk, public console::Operations, public rela
                      "\" and is kept by the operator; only a root key in a file can be rotated "
                      "here");
     }
-    const auto done = vault::rotate_root_key(paths_.root_key().string(), *vault_,
-                                             vault::make_root_key_file);
+    const auto done =
+        vault::rotate_root_key(paths_.root_key().string(), *vault_, vault::make_root_key_file);
     if (!done) return problem(done.error().message);
     return {};
   }
@@ -345,8 +345,8 @@ class Server final : public ControlDesk, public console::Operations, public rela
   }
 
   std::expected<void, std::string> start_control() {
-    auto opened = net::Listener::open(*control_reactor_,
-                                      {.unix_path = paths_.control_socket().string()});
+    auto opened =
+        net::Listener::open(*control_reactor_, {.unix_path = paths_.control_socket().string()});
     if (!opened) return problem(opened.error());
     control_listener_ = std::move(*opened);
     control_ = std::make_unique<console::Control>(console::Control::Parts{

@@ -24,7 +24,9 @@ Worker::Worker(Parts parts)
              .who = FrontDoor::Who::callers,
              .only_local_names = parts.only_local_names}) {}
 
-Worker::~Worker() { stop(); }
+Worker::~Worker() {
+  stop();
+}
 
 std::expected<std::uint16_t, std::string> Worker::listen(const net::ListenAddress& address) {
   auto opened = net::Listener::open(reactor_, address);
