@@ -14,13 +14,12 @@ Gate::Pass::Pass(Gate& gate) : inside_(gate.lines_[line_of_this_thread()].inside
   // Count in, then look: the closer closes, then counts. Sequential consistency makes sure
   // that at least one of the two sees the other.
   inside_.fetch_add(1, std::memory_order_seq_cst);
-  while (gate.is_closed_.load(std::memory_order_seq_cst)) {
-    inside_.fetch_sub(1, std::memory_order_release);
-    {
-      const std::scoped_lock wait_until_open(gate.closing_);
-    }
-    inside_.fetch_add(1, std::memory_order_seq_cst);
-  }
+  if (!gate.is_closed_.load(std::memory_order_seq_cst)) return;
+  inside_.fetch_sub(1, std::memory_order_release);
+  // Whoever closes holds this for as long, so under it the gate is open, however many queue to
+  // close it again.
+  const std::scoped_lock while_open(gate.closing_);
+  inside_.fetch_add(1, std::memory_order_seq_cst);
 }
 
 Gate::Closed::Closed(Gate& gate) : gate_(gate), lock_(gate.closing_) {

@@ -40,6 +40,20 @@ TEST(Gate, WhoClosesItIsAlone) {
   EXPECT_EQ(plain, kThreads * kRounds / 16);
 }
 
+TEST(Gate, ThoseWhoPassAreNotKeptOutByThoseWhoKeepClosingIt) {
+  Gate gate;
+  std::atomic<bool> done{false};
+  std::vector<std::thread> closers;
+  for (int closer = 0; closer < 3; ++closer) {
+    closers.emplace_back([&] {
+      while (!done) const Gate::Closed closed(gate);
+    });
+  }
+  for (int round = 0; round < 2'000; ++round) const Gate::Pass pass(gate);
+  done = true;
+  for (std::thread& closer : closers) closer.join();
+}
+
 TEST(Gate, ManyPassTogether) {
   Gate gate;
   const Gate::Pass mine(gate);

@@ -21,14 +21,14 @@ std::size_t HoldTable::Locked::place() const {
   for (std::size_t at = tag & mask;; at = (at + 1) & mask) {
     const Place& place = stripe_.index[at];
     if (place.node == kNone) return at;
-    if (place.tag == tag && stripe_.nodes[place.node].hold.attempt == attempt_) return at;
+    if (place.tag == tag && stripe_.nodes[place.node].attempt == attempt_) return at;
   }
 }
 
 Hold* HoldTable::Locked::find() const {
   if (stripe_.size == 0) return nullptr;
   const std::uint32_t node = stripe_.index[place()].node;
-  return node == kNone ? nullptr : &stripe_.nodes[node].hold;
+  return node == kNone ? nullptr : &stripe_.nodes[node];
 }
 
 void HoldTable::Locked::make_room() {
@@ -46,7 +46,7 @@ void HoldTable::Locked::make_room() {
   stripe_.nodes.resize(after);
   stripe_.index = std::move(index);
   for (std::size_t node = after; node > before; --node) {
-    stripe_.nodes[node - 1].next_free =
+    stripe_.nodes[node - 1].written_up_to =
         std::exchange(stripe_.free, static_cast<std::uint32_t>(node - 1));
   }
 }
@@ -54,10 +54,10 @@ void HoldTable::Locked::make_room() {
 Hold& HoldTable::Locked::insert() {
   make_room();
   const std::uint32_t node = stripe_.free;
-  stripe_.free = stripe_.nodes[node].next_free;
+  Hold& hold = stripe_.nodes[node];
+  stripe_.free = static_cast<std::uint32_t>(hold.written_up_to);
   stripe_.index[place()] = {tag_of(hash_), node};
   ++stripe_.size;
-  Hold& hold = stripe_.nodes[node].hold;
   hold = Hold{};
   hold.attempt = attempt_;
   return hold;
@@ -67,7 +67,7 @@ void HoldTable::Locked::erase() {
   const std::size_t mask = stripe_.index.size() - 1;
   std::size_t hole = place();
   const std::uint32_t node = stripe_.index[hole].node;
-  stripe_.nodes[node].next_free = std::exchange(stripe_.free, node);
+  stripe_.nodes[node].written_up_to = std::exchange(stripe_.free, node);
   --stripe_.size;
   // Those behind move up, unless they would come to stand before the place that is theirs.
   for (std::size_t at = (hole + 1) & mask; stripe_.index[at].node != kNone; at = (at + 1) & mask) {
