@@ -402,6 +402,8 @@ TEST_F(ControlApi, EveryRefusalHasACodeAMessageAndARemedy) {
       {"POST", "/owners", R"({"name":)", 400, "malformed_json"},
       {"POST", "/owners", R"({"name":"bob"} x)", 400, "malformed_json"},
       {"POST", "/owners", "[]", 400, "malformed_json"},
+      {"POST", "/owners", "[{", 400, "malformed_json"},
+      {"POST", "/owners", R"([{"name":"bob"}])", 400, "malformed_json"},
       {"POST", "/owners", R"({"name":{"first":"bob"}})", 400, "wrong_type"},
       {"POST", "/owners", R"({"name":7})", 400, "wrong_type"},
       {"POST", "/owners", "", 400, "missing_field"},

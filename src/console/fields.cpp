@@ -60,7 +60,7 @@ class FieldsParser {
     bool on_object_begin(json::error_code&) {
       if (depth == 0) {
         is_object = true;
-      } else if (depth == 1) {
+      } else if (depth == 1 && is_object) {
         fields.fields_.back().value.kind = Fields::Kind::nested;
       } else if (in_list()) {
         add({.kind = Fields::Kind::nested});
