@@ -252,7 +252,12 @@ Task<std::expected<Stream, ConnectFailure>> Egress::connect_to(Reactor& reactor,
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
   }
-  const int connecting = ::connect(fd, &address.get(), address.length);
+  int connecting = ::connect(fd, &address.get(), address.length);
+  // A local socket whose queue is full says so at once instead of waiting.
+  while (connecting != 0 && errno == EAGAIN && !deadline.passed(reactor.now())) {
+    co_await reactor.sleep_until(reactor.after(std::chrono::milliseconds(20)));
+    connecting = ::connect(fd, &address.get(), address.length);
+  }
   const int connect_error = connecting == 0 ? 0 : errno;
   Stream stream(std::make_unique<Socket>(reactor, fd));
   if (connect_error == EINPROGRESS) {

@@ -161,14 +161,16 @@ Task<void> Listener::run(Handler handler) {
     if (errno == EINTR || errno == ECONNABORTED) continue;
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       // Out of descriptors: callers wait in the backlog until one is free again.
-      if (socket_->cancelled()) co_return;
+      if (socket_->cancelled()) break;
       co_await socket_->reactor().sleep_until(
           socket_->reactor().after(std::chrono::milliseconds(100)));
       continue;
     }
     socket_->mark_not_readable();
-    if (!co_await socket_->readable(Deadline::never())) co_return;
+    if (!co_await socket_->readable(Deadline::never())) break;
   }
+  // Callers are refused by the kernel now, instead of waiting in a queue that nobody reads.
+  socket_.reset();
 }
 
 }  // namespace claviger::net

@@ -42,7 +42,9 @@ class Listener {
   /// Accepts until stop(). A handler that is at its bound closes the stream it is given.
   Task<void> run(Handler handler);
   /// Stops accepting; connections that were accepted go on.
-  void stop() { socket_->cancel(); }
+  void stop() {
+    if (socket_) socket_->cancel();
+  }
 
  private:
   Listener(std::unique_ptr<Socket> socket, std::uint16_t port)

@@ -36,7 +36,7 @@ void Reactor::run() {
   while (!stopping_.load(std::memory_order_acquire)) turn();
   // What was posted together with the stop still runs, so that nobody waits for ever.
   read_inbox();
-  resume_woken();
+  while (!woken_.empty()) resume_woken();
   current_ = outer;
   stopping_ = false;
 }
@@ -122,12 +122,10 @@ void Reactor::wake(Wait& wait, Woken woken) {
 }
 
 void Reactor::resume_woken() {
-  // Whoever is woken may wake others: go on until nobody is left.
-  while (!woken_.empty()) {
-    resuming_.swap(woken_);
-    for (const auto waiting : resuming_) waiting.resume();
-    resuming_.clear();
-  }
+  // Whoever is woken by them runs in the next turn, after sockets and deadlines had theirs.
+  resuming_.swap(woken_);
+  for (const auto waiting : resuming_) waiting.resume();
+  resuming_.clear();
 }
 
 void Reactor::start_timer(Wait& wait, Deadline deadline) {

@@ -94,6 +94,16 @@ class Reactor final : public Executor {
     return {*this, deadline, slot};
   }
 
+  /// `co_await reactor.yield()`: everybody else has a turn first. For loops that might never
+  /// have to wait.
+  struct YieldAwaiter {
+    Reactor& reactor;
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> waiting) const { reactor.post(waiting); }
+    void await_resume() const noexcept {}
+  };
+  YieldAwaiter yield() { return {*this}; }
+
   /// Wakes `wait` at the end of this turn with `woken`. It must be suspended.
   void wake(Wait& wait, Woken woken);
 

@@ -123,6 +123,7 @@ Task<std::expected<void, RequestFailure>> ServerConnection::read_body() {
   const auto read = head_->body == http::Body::chunked ? co_await read_chunked_body()
                                                        : co_await read_body_of_length();
   is_body_unread_ = !read;
+  if (!read) keep_open_ = false;
   complete_at_ = reactor().clock().now();
   co_return read;
 }
@@ -179,7 +180,7 @@ Task<std::expected<void, RequestFailure>> ServerConnection::read_chunked_body() 
     if (!count) co_return std::unexpected(failure_of(count.error(), "request body"));
     raw.add(*count);
   }
-  ahead_ = std::move(raw);
+  if (!raw.empty()) ahead_ = std::move(raw);
   co_return std::expected<void, RequestFailure>{};
 }
 
@@ -236,6 +237,15 @@ Task<IoResult<void>> ServerConnection::end_stream() {
 
 Task<IoResult<void>> ServerConnection::write_pieces(std::string_view first, std::string_view second,
                                                     std::string_view third) {
+  const auto written = co_await write_all_pieces(first, second, third);
+  // Half an answer is on its way: whatever came next would be read as the rest of it.
+  if (!written) keep_open_ = false;
+  co_return written;
+}
+
+Task<IoResult<void>> ServerConnection::write_all_pieces(std::string_view first,
+                                                        std::string_view second,
+                                                        std::string_view third) {
   const std::size_t total = first.size() + second.size() + third.size();
   IoResult<std::size_t> count = 0;
   if (second.empty() && third.empty()) {

@@ -87,6 +87,8 @@ class ServerConnection {
   Task<std::expected<void, RequestFailure>> read_chunked_body();
   Task<IoResult<void>> write_pieces(std::string_view first, std::string_view second,
                                     std::string_view third);
+  Task<IoResult<void>> write_all_pieces(std::string_view first, std::string_view second,
+                                        std::string_view third);
   Reactor& reactor() const { return stream_.reactor(); }
 
   Stream stream_;

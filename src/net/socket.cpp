@@ -135,11 +135,12 @@ void Socket::cancel() {
   cancelled_ = true;
   if (read_wait_ != nullptr) reactor_.wake(*read_wait_, Woken::cancelled);
   if (write_wait_ != nullptr) reactor_.wake(*write_wait_, Woken::cancelled);
+  if (hangup_listener_ != nullptr) hangup_listener_->on_hangup();
 }
 
 void Socket::set_hangup_listener(HangupListener* listener) {
   hangup_listener_ = listener;
-  if (listener != nullptr && hung_up_) listener->on_hangup();
+  if (listener != nullptr && (hung_up_ || cancelled_)) listener->on_hangup();
 }
 
 void Socket::mark_broken() {

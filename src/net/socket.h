@@ -32,7 +32,8 @@ std::string_view to_string(IoError error);
 template <typename T>
 using IoResult = std::expected<T, IoError>;
 
-/// Told when the peer of a socket goes away while we are busy with something else.
+/// Told when the peer of a socket goes away, or when we give the socket up, while its user is
+/// busy with something else.
 class HangupListener {
  public:
   virtual void on_hangup() = 0;
@@ -76,10 +77,12 @@ class Socket {
     Wait wait_;
   };
   Awaiter readable(Deadline deadline, bool on_either_event = false, bool ready = false) {
-    return {*this, read_wait_, ready || readable_ || cancelled_, deadline, on_either_event};
+    return {*this, read_wait_, ready || cancelled_ || (on_either_event ? writable_ : readable_),
+            deadline, on_either_event};
   }
   Awaiter writable(Deadline deadline, bool on_either_event = false) {
-    return {*this, write_wait_, writable_ || cancelled_, deadline, on_either_event};
+    return {*this, write_wait_, cancelled_ || (on_either_event ? readable_ : writable_), deadline,
+            on_either_event};
   }
 
   /// Ends all waiting on this socket, now and later, with `cancelled`.

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "access/model_pattern.h"
@@ -107,6 +108,14 @@ Relay::Done Relay::understand(Job& job) {
 }
 
 Relay::Done Relay::find_target(Job& job) {
+  // Names go into headers of ours: no control bytes, no blanks around them.
+  const bool is_plain =
+      std::ranges::all_of(job.request.model, [](unsigned char c) { return c > ' ' && c != 0x7F; });
+  if (!is_plain) {
+    return no(bad_request({.code = exchange::BadRequest::Code::out_of_range,
+                           .field = "model",
+                           .message = "a model's name has no blanks or control characters"}));
+  }
   auto target = job.world->routes->resolve(job.request.model, job.key->owner);
   if (!target) return no(not_routed(target.error(), job.request.model));
   job.target = std::move(*target);
@@ -146,8 +155,9 @@ Relay::Done Relay::bound_cost(Job& job) {
                                             .output_tokens_max = job.target.output_tokens_max});
   if (!bound) return no(cannot_be_bounded(job.target.model, "messages"));
   job.bound = *bound;
-  // Where the caller set no bound, the one that the hold counts on is made true.
-  if (!job.request.output_tokens_max && job.operation == exchange::Operation::chat) {
+  // The bound that the hold counts on is made true, also where the caller set one: perhaps
+  // under a name that does not bind at this provider.
+  if (job.operation == exchange::Operation::chat) {
     job.output_tokens_written = job.bound.output_tokens_max;
   }
   return {};

@@ -23,7 +23,7 @@ bool has_media_type(std::string_view content_type, std::string_view wanted) {
 }
 
 /// Headers of providers that say something to callers and nothing about us.
-constexpr std::string_view kPassedBack[] = {"x-request-id", "retry-after", "retry-after-ms",
+constexpr std::string_view kPassedBack[] = {"x-request-id", "retry-after-ms",
                                             "openai-processing-ms", "openai-version"};
 constexpr std::string_view kPassedBackPrefix = "x-ratelimit-";
 constexpr std::size_t kPassedBackBytesMax = 256;
@@ -70,13 +70,15 @@ void mask(net::Buffer& body, std::string_view secret) {
   }
 }
 
-void note(record::Record& record, const provider::AnswerReading& reading,
-          provider::UsageState& state) {
-  if (!reading.facts.finish_reason.empty()) record.finish_reason = reading.facts.finish_reason;
+/// Takes over what an event, or a whole answer, says.
+void note(Job& job, const provider::AnswerReading& reading) {
+  if (!reading.facts.finish_reason.empty()) job.record.finish_reason = reading.facts.finish_reason;
   if (reading.usage_state != provider::UsageState::absent) {
-    state = reading.usage_state;
-    record.usage = reading.usage;
+    job.usage_state = reading.usage_state;
+    job.record.usage = reading.usage;
+    job.usage_is_final = reading.facts.is_usage_only || !job.record.finish_reason.empty();
   }
+  job.usage_is_final = job.usage_is_final || reading.facts.is_end;
 }
 
 }  // namespace
@@ -119,7 +121,8 @@ Task<Relay::Done> Relay::deliver_whole(Job& job, net::ProviderExchange& provider
     co_return done;
   }
   body.room(net::kBufferPadding);
-  note(job.record, job.adapter->read_answer(job.operation, body.bytes()), job.usage_state);
+  note(job, job.adapter->read_answer(job.operation, body.bytes()));
+  job.usage_is_final = true;
 
   // The true cost is known: it is settled first, so that the answer can state it.
   co_await settle(job);
@@ -159,9 +162,13 @@ Task<Relay::Done> Relay::deliver_stream(Job& job, net::ProviderExchange& provide
   for (;;) {
     const auto count =
         co_await provider.read_body(pending, parts_.reactor.after(limits_.idle_time_max));
+    // After its end, how the connection closes is no matter of the answer's.
+    if (!count && stream.has_ended) break;
     if (!count) co_return no(broken(job, count.error(), "its answer was streamed"));
     if (*count == 0) break;
     if (auto done = co_await forward_events(job, pending, stream); !done) co_return done;
+    // A provider that is faster than we are must not keep this thread from everybody else.
+    if (++stream.pieces % 64 == 0) co_await parts_.reactor.yield();
     if (job.record.caller_left) co_return Done{};
     if (pending.size() > limits_.event_bytes_max) {
       co_return no(bad_provider_answer(
@@ -193,7 +200,7 @@ Task<Relay::Done> Relay::forward_events(Job& job, net::Buffer& pending, StreamSt
     stream.searched = 0;
     const std::string_view event = bytes.substr(position, length);
     const auto reading = job.adapter->read_event(exchange::event_data(event, joined));
-    note(job.record, reading, job.usage_state);
+    note(job, reading);
     stream.has_ended = stream.has_ended || reading.facts.is_end;
     stream.has_failed = stream.has_failed || reading.facts.is_error;
 
@@ -243,7 +250,8 @@ Task<Relay::Done> Relay::deliver_error(Job& job, net::ProviderExchange& provider
   if (job.record.caller_left) co_return Done{};
   // An error in the provider's own words means that it did not do the work. Behind an edge's
   // 502 or 504 it may be doing it still, so that counts as spent until the bill says otherwise.
-  job.provider_refused = status < 500 || (is_json && read);
+  const bool is_timeout = status == 408 || status == 504 || status == 522 || status == 524;
+  job.provider_refused = !is_timeout && (status < 500 || (is_json && read));
 
   ErrorAnswer error =
       provider_said(status, job.target.provider, retry_after.has_value(), retry_after.value_or(0));
@@ -275,6 +283,7 @@ ErrorAnswer Relay::broken(Job& job, const net::AnswerFailure& failure,
   if (failure.io == net::IoError::cancelled) {
     // Nobody is there to be told; the record says why.
     job.record.caller_left = job.caller.socket().hung_up();
+    if (!job.record.caller_left) return draining();
   }
   if (!failure.malformed.empty())
     return bad_provider_answer(job.target.provider, failure.malformed);

@@ -70,6 +70,8 @@ struct Job {
   bool reached_provider = false;  ///< Bytes of the request may have arrived there.
   bool provider_refused = false;  ///< It said no in its own words: nothing is billed.
   provider::UsageState usage_state = provider::UsageState::absent;
+  /// The usage is the provider's last word and not a running count.
+  bool usage_is_final = false;
   std::string passed_back;  ///< Header lines of the provider that callers may see.
   record::Record record;
 };

@@ -4,6 +4,7 @@
 
 #include "relay/relay.h"
 
+#include <exception>
 #include <utility>
 
 #include "relay/address.h"
@@ -80,8 +81,17 @@ Task<void> Relay::serve_call(net::ServerConnection& caller, const net::http::Tar
   if (done) done = co_await hold(job);
   if (done) {
     // Beyond this point money is held: every way out passes settle().
-    done = co_await call_provider(job);
+    std::exception_ptr thrown;
+    try {
+      done = co_await call_provider(job);
+    } catch (...) {
+      thrown = std::current_exception();  // Memory may run out; money must not.
+    }
     co_await settle(job);
+    if (thrown) {
+      finish_record(job);
+      std::rethrow_exception(thrown);
+    }
   }
   if (!done) co_await answer_error(caller, dialect, std::move(done.error()), &job);
   finish_record(job);
@@ -137,18 +147,34 @@ Task<std::expected<void, ErrorAnswer>> Relay::call_runner(Job& job) {
 
 Task<std::expected<void, ErrorAnswer>> Relay::send_and_deliver(Job& job, const Address& address,
                                                                std::string_view key) {
-  auto connection = co_await parts_.pool.acquire(address.endpoint, address.pool_key,
-                                                 parts_.reactor.after(limits_.connect_time_max));
-  if (!connection) {
-    const bool is_own = !job.target.base_url.empty();
-    co_return std::unexpected(not_connected(connection.error(), job.target.provider, is_own));
+  for (;;) {
+    auto connection = co_await parts_.pool.acquire(address.endpoint, address.pool_key,
+                                                   parts_.reactor.after(limits_.connect_time_max));
+    if (!connection) {
+      const bool is_own = !job.target.base_url.empty();
+      co_return std::unexpected(not_connected(connection.error(), job.target.provider, is_own));
+    }
+    job.record.times.connected_us = since_start(job);
+    net::ProviderExchange provider(std::move(connection->stream));
+    auto done = co_await exchange_on(job, address, key, provider);
+    // A kept connection that had died takes not one byte: nothing was asked, so ask on another.
+    const bool was_stale = connection->reused && !done && !job.reached_provider;
+    if (!was_stale || job.record.caller_left) co_return done;
   }
-  job.record.times.connected_us = since_start(job);
-  net::ProviderExchange provider(std::move(connection->stream));
+}
+
+Task<std::expected<void, ErrorAnswer>> Relay::exchange_on(Job& job, const Address& address,
+                                                          std::string_view key,
+                                                          net::ProviderExchange& provider) {
+  // Who has gone while a connection was made is not asked for.
+  if (job.caller.socket().hung_up()) {
+    job.record.caller_left = true;
+    co_return std::unexpected(
+        broken_off(net::IoError::cancelled, job.target.provider, "the caller left"));
+  }
 
   // From here to its end, whoever goes away takes the other side with them.
   const HangupGuard guard(job.caller.socket(), provider.stream().socket());
-  job.reached_provider = true;
   const auto sent = co_await send_request(job, address, key, provider);
   if (!sent) co_return std::unexpected(broken(job, {.io = sent.error()}, "the request was sent"));
   job.record.times.sent_us = since_start(job);
@@ -182,7 +208,10 @@ Task<void> Relay::answer_error(net::ServerConnection& caller, const api::Dialect
     error.request = job->record.id;
     job->record.error_code = error.code;
     job->record.at_fault = error.at_fault;
-    if (job->record.caller_left) co_return;
+    if (job->record.caller_left) {
+      caller.close_after_answer();  // What follows would be read as this answer.
+      co_return;
+    }
     if (job->record.status != 0) {  // Bytes have reached the caller: say it in the stream.
       co_await end_stream_with(*job, error);
       co_return;

@@ -90,6 +90,8 @@ class Relay {
   Task<Done> call_provider(Job& job);
   Task<Done> call_runner(Job& job);
   Task<Done> send_and_deliver(Job& job, const Address& address, std::string_view key);
+  Task<Done> exchange_on(Job& job, const Address& address, std::string_view key,
+                         net::ProviderExchange& provider);
   Task<net::IoResult<void>> send_request(Job& job, const Address& address, std::string_view key,
                                          net::ProviderExchange& provider);
   /// Settles once; later calls do nothing.

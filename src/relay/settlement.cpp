@@ -15,6 +15,10 @@ TrueCost true_cost(const Job& job) {
   using budget::Certainty;
   switch (job.usage_state) {
     case provider::UsageState::sound: {
+      // A running count of a stream that broke off says what was counted, not what is billed.
+      if (!job.usage_is_final) {
+        return {std::max(job.grant.amount, cost_so_far(job)), Certainty::estimated};
+      }
       const bool is_exact = job.target.price->kind == catalog::PriceKind::exact ||
                             (job.profile->states_cost && job.record.usage.stated_cost);
       return {cost_so_far(job), is_exact ? Certainty::billed : Certainty::estimated};

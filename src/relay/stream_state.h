@@ -3,12 +3,14 @@
 /// What is remembered between two pieces of a streamed answer.
 
 #include <cstddef>
+#include <cstdint>
 
 #include "record/metrics.h"
 
 namespace claviger::relay {
 
 struct StreamState {
+  std::uint64_t pieces = 0;  ///< Read so far.
   std::size_t searched = 0;  ///< Of the event that is not whole yet.
   bool has_ended = false;    ///< The provider's terminal marker was seen.
   bool has_failed = false;   ///< An error came where an event was due.

@@ -64,6 +64,7 @@ Task<net::IoResult<void>> Relay::send_request(Job& job, const Address& address,
     co_return std::unexpected(count.error());
   }
   const std::size_t written = count.value_or(0);
+  job.reached_provider = true;  // Or will be, as soon as the kernel takes more.
   const std::size_t total = request_head.size() + request_body.size();
   net::Buffer rest;
   if (written < total) {

@@ -43,7 +43,7 @@ Task<void> FrontDoor::serve(net::Stream stream) {
                                              parts_.reactor.after(parts_.limits.head_time_max)))
                       .has_value();
     }
-    if (is_secure) {
+    if (is_secure && !is_draining_) {
       net::ServerConnection connection(std::move(stream), parts_.limits, date_line_);
       connections_.insert(&connection);
       struct Forget {
@@ -62,6 +62,7 @@ Task<void> FrontDoor::serve(net::Stream stream) {
 }
 
 Task<void> FrontDoor::serve_requests(net::ServerConnection& connection) {
+  std::uint64_t answered = 0;
   while (connection.keeps_open()) {
     if (const auto read = co_await connection.read_head(); !read) {
       if (read.error().status != 0) {
@@ -74,6 +75,8 @@ Task<void> FrontDoor::serve_requests(net::ServerConnection& connection) {
     if (is_draining_) connection.close_after_answer();
     co_await answer_one(connection);
     connection.release_request();
+    // Whoever sends faster than we answer must not keep this thread from everybody else.
+    if (++answered % 32 == 0) co_await parts_.reactor.yield();
   }
   co_await connection.linger();
   connection.stream().close();

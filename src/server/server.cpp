@@ -121,26 +121,29 @@ class Server final : public ControlDesk, public console::Operations, public rela
     if (!control_reactor_) return;
     is_ready_ = false;
     for (auto& worker : workers_) worker->drain();
-    const Instant until = clock_.now() + config_.drain_time_max;
+    const Instant until = clock_.now() + drain_time_max_.load();
     wait_for_connections(until);
     if (open_connections() > 0) {
       spdlog::warn("{} connections are broken off after {} s", open_connections(),
-                   config_.drain_time_max.count());
+                   drain_time_max_.load().count());
       for (auto& worker : workers_) worker->cancel_all();
       wait_for_connections(clock_.now() + std::chrono::seconds(2));
     }
-    for (auto& worker : workers_) worker->stop();
+    // The control thread first: it waits for workers when it publishes.
     control_reactor_->stop();
     if (control_thread_.joinable()) control_thread_.join();
+    for (auto& worker : workers_) worker->stop();
     ::unlink(paths_.control_socket().c_str());
+    // Whoever has threads that wake up reactors goes before the reactors.
     runner_.reset();
-    workers_.clear();
-    control_.reset();
-    control_listener_.reset();
-    egress_.reset();
     resolver_.reset();
+    control_.reset();
     ledger_.reset();    // Folds what is in the journal.
     recorder_.reset();  // Writes what is queued.
+    control_door_.reset();
+    control_listener_.reset();
+    workers_.clear();
+    egress_.reset();
     control_reactor_.reset();
   }
 
@@ -186,10 +189,10 @@ class Server final : public ControlDesk, public console::Operations, public rela
     auto next = read_config(paths_.config());
     if (!next) return problem(next.error());
     std::vector<std::string> changes = describe_changes(config_, *next);
-    // Bounds are read by every thread from these two objects; each is a plain word.
     config_.caller = next->caller;
     config_.provider = next->provider;
-    config_.drain_time_max = next->drain_time_max;
+    for (auto& worker : workers_) worker->set_limits(next->caller, next->provider);
+    drain_time_max_ = next->drain_time_max;
     config_.egress_allow = next->egress_allow;
     config_.log_level = next->log_level;
     set_log_level(config_.log_level);
@@ -388,9 +391,11 @@ class Server final : public ControlDesk, public console::Operations, public rela
     for (auto& worker : workers_) worker->open();
     control_thread_ = std::jthread([this] {
       wipe_what_this_thread_frees();
-      spawn(control_listener_->run([this](net::Stream stream) {
-        if (is_trusted_peer(stream.socket().fd())) control_door_->admit(std::move(stream));
-      }));
+      control_reactor_->post([this] {
+        spawn(control_listener_->run([this](net::Stream stream) {
+          if (is_trusted_peer(stream.socket().fd())) control_door_->admit(std::move(stream));
+        }));
+      });
       control_reactor_->run();
     });
     return {};
@@ -468,6 +473,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<net::EgressAllowance> credential_allowances_;
   std::jthread control_thread_;
+  std::atomic<std::chrono::seconds> drain_time_max_{config_.drain_time_max};
   std::atomic<bool> is_ready_{false};
 };
 

@@ -4,6 +4,8 @@ namespace claviger::server {
 
 Worker::Worker(Parts parts)
     : reactor_(parts.clock),
+      caller_limits_(parts.caller_limits),
+      provider_limits_(parts.provider_limits),
       pool_(reactor_, parts.egress),
       relay_({.reactor = reactor_,
               .pool = pool_,
@@ -13,14 +15,14 @@ Worker::Worker(Parts parts)
               .openai = parts.openai,
               .runner = parts.runner,
               .history = parts.history},
-             parts.provider_limits),
+             provider_limits_),
       door_({.reactor = reactor_,
              .relay = &relay_,
              .desk = parts.desk,
              .metrics = parts.metrics,
              .tls = std::move(parts.tls),
              .connections_max = parts.connections_max,
-             .limits = parts.caller_limits,
+             .limits = caller_limits_,
              .who = FrontDoor::Who::callers,
              .only_local_names = parts.only_local_names}) {}
 
@@ -50,6 +52,13 @@ void Worker::set_world(std::shared_ptr<const relay::Snapshot> world,
   reactor_.post([this, world = std::move(world), when_done = std::move(when_done)] {
     relay_.set_world(world);
     when_done();
+  });
+}
+
+void Worker::set_limits(const net::ServerLimits& caller, const relay::Limits& provider) {
+  reactor_.post([this, caller, provider] {
+    caller_limits_ = caller;
+    provider_limits_ = provider;
   });
 }
 

@@ -32,8 +32,8 @@ class Worker {
     ControlDesk& desk;
     std::shared_ptr<net::TlsContext> tls;  ///< Null: plain.
     std::size_t connections_max;
-    const net::ServerLimits& caller_limits;
-    const relay::Limits& provider_limits;
+    net::ServerLimits caller_limits;
+    relay::Limits provider_limits;
     bool only_local_names;
   };
   explicit Worker(Parts parts);
@@ -48,6 +48,7 @@ class Worker {
 
   /// Threads: any. Returns at once; `when_done` runs on this worker's thread.
   void set_world(std::shared_ptr<const relay::Snapshot> world, std::function<void()> when_done);
+  void set_limits(const net::ServerLimits& caller, const relay::Limits& provider);
   /// Stops accepting, lets running requests finish, closes idle connections.
   void drain();
   /// Breaks off what is still running.
@@ -60,6 +61,8 @@ class Worker {
 
  private:
   net::Reactor reactor_;
+  net::ServerLimits caller_limits_;
+  relay::Limits provider_limits_;
   net::ProviderPool pool_;
   relay::Relay relay_;
   FrontDoor door_;
