@@ -162,7 +162,8 @@ SecretArenaState secret_arena_state() {
 }  // namespace base
 }  // namespace claviger
 
-// The whole program's: all other forms of new and delete end here.
+// The whole program's: all other forms of new and delete end here. Sanitizers bring their own.
+#if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
 void* operator new(std::size_t bytes) {
   if (void* const memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
   throw std::bad_alloc();
@@ -173,3 +174,4 @@ void operator delete(void* memory) noexcept {
 void operator delete(void* memory, std::size_t) noexcept {
   claviger::secret_detail::release(memory);
 }
+#endif

@@ -77,6 +77,7 @@ std::span<char> Buffer::room(std::size_t least) {
 }
 
 void Buffer::append(std::string_view bytes) {
+  if (bytes.empty()) return;
   const std::span<char> free = room(bytes.size());
   std::memcpy(free.data(), bytes.data(), bytes.size());
   add(bytes.size());

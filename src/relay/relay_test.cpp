@@ -64,6 +64,19 @@ class RelayTest : public ::testing::Test {
     publish();
   }
 
+  /// Ends every connection and lets both sides see it, so that no coroutine is left waiting.
+  void TearDown() override {
+    spawn([](RelayTest& t) -> Task<void> {
+      co_await resume_on{t.reactor_};
+      t.provider_listener_->stop();
+      t.caller_listener_->stop();
+      t.pool_.close_idle();
+      for (int i = 0; i < 3; ++i) co_await t.reactor_.sleep_until(t.reactor_.after(1ms));
+      t.reactor_.stop();
+    }(*this));
+    reactor_.run();
+  }
+
   void limit(NanoUsd amount, budget::WhenExhausted when_exhausted = budget::WhenExhausted::clamp) {
     terms_ = {.id = kBudget,
               .limit = amount,
