@@ -24,5 +24,10 @@ int main(int argc, char** argv) {
                                                  .file = arguments.file,
                                                  .spent_since = arguments.spent_since,
                                                  .as_json = arguments.as_json});
+                       },
+                   .check_config =
+                       [](const cli::CheckConfigArguments& arguments) {
+                         return server::check_config_file(
+                             {.home = arguments.home, .as_json = arguments.as_json});
                        }});
 }

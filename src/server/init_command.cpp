@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "exchange/json_writer.h"
+#include "server/config.h"
 #include "server/home.h"
 #include "server/server.h"
 #include "vault/process_hardening.h"
@@ -39,6 +40,21 @@ int init(const InitOptions& options) {
       "\n"
       "Next: claviger serve --home {0}\n",
       home, to_display(options.default_limit), made->admin_key.reveal());
+  return 0;
+}
+
+int check_config_file(const CheckConfigOptions& options) {
+  const HomePaths paths(options.home);
+  const auto config = read_config(paths.config());
+  if (!config) {
+    fmt::print(stderr, "claviger: {}\n", config.error());
+    return 1;
+  }
+  if (options.as_json) {
+    fmt::print("{{\"valid\":true}}\n");
+  } else {
+    fmt::print("{} is fine\n", paths.config().string());
+  }
   return 0;
 }
 

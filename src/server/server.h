@@ -33,6 +33,13 @@ struct InitOptions {
 /// `claviger init`. Prints the first admin key, once.
 int init(const InitOptions& options);
 
+struct CheckConfigOptions {
+  std::filesystem::path home;
+  bool as_json = false;
+};
+/// `claviger config check`: reads the home's claviger.toml; no server is needed for it.
+int check_config_file(const CheckConfigOptions& options);
+
 struct RestoreOptions {
   std::filesystem::path home;
   std::filesystem::path file;
