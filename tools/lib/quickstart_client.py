@@ -107,6 +107,7 @@ def chat(arguments: argparse.Namespace) -> None:
     request = {
         "model": arguments.model,
         "stream": True,
+        "stream_options": {"include_usage": True},
         "max_tokens": OUTPUT_TOKENS_MAX,
         "messages": [{"role": "user", "content": arguments.prompt}],
     }
