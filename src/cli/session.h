@@ -32,7 +32,7 @@ struct Column {
 
 class Session {
  public:
-  Session(const Clock& clock, ServerPlace place, bool as_json, const Hooks& hooks)
+  Session(const Clock& clock, const ServerPlace& place, bool as_json, const Hooks& hooks)
       : clock(clock), place(place), as_json(as_json), hooks(hooks), client_(clock, place) {}
 
   const Clock& clock;

@@ -29,6 +29,7 @@ std::vector<route::Place> places_of(const vault::OpenCredentials& credentials,
 
 std::vector<route::LocalPlace> places_of(const std::vector<local::LocalModel>& models) {
   std::vector<route::LocalPlace> places;
+  places.reserve(models.size());
   for (const local::LocalModel& model : models) {
     places.push_back({.model = model.id,
                       .owner = model.owner,
@@ -145,11 +146,13 @@ void Registry::publish(Loaded loaded) {
   keys_ = loaded.keys;
   if (parts.operations.are_keys_disabled()) loaded.keys.clear();
   std::vector<route::StatedPrice> stated;
+  stated.reserve(loaded.prices.size());
   for (catalog::OwnerPrice& price : loaded.prices) {
     stated.push_back(
         {.owner = price.owner, .model = std::move(price.model), .price = std::move(price.price)});
   }
   std::vector<net::EgressAllowance> allowances;
+  allowances.reserve(loaded.allowances.size());
   for (store::EgressAllowance& allowance : loaded.allowances) {
     allowances.push_back({.host = std::move(allowance.host), .port = allowance.port});
   }
