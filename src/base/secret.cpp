@@ -131,9 +131,10 @@ Secret Secret::of_size(std::size_t bytes) {
 }
 
 Secret Secret::copy_of(std::string_view bytes) {
-  Secret secret = of_size(bytes.size());
-  if (!bytes.empty()) std::memcpy(secret.data_, bytes.data(), bytes.size());
-  return secret;
+  if (bytes.empty()) return {};
+  char* const data = Arena::instance().allocate(bytes.size());
+  std::memcpy(data, bytes.data(), bytes.size());
+  return Secret(data, bytes.size());
 }
 
 Secret::~Secret() {
