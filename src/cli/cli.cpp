@@ -38,7 +38,7 @@ int run_checked(int argc, char** argv, const Hooks& hooks) {
 
 }  // namespace
 
-int run(int argc, char** argv, Hooks hooks) {
+int run(int argc, char** argv, const Hooks& hooks) {
   try {
     return run_checked(argc, argv, hooks);
   } catch (const std::exception& error) {

@@ -48,6 +48,6 @@ struct Hooks {
 };
 
 /// Exit status: 0 fine, 1 refused or failed, 2 wrong usage.
-int run(int argc, char** argv, Hooks hooks);
+int run(int argc, char** argv, const Hooks& hooks);
 
 }  // namespace claviger::cli

@@ -10,7 +10,6 @@
 namespace claviger::cli {
 namespace {
 
-using console::JsonArray;
 using console::JsonObject;
 using Form = Column::Form;
 

@@ -187,6 +187,7 @@ Outcome<void> model_add(Session& session, const Arguments& arguments) {
               is_file ? absolute(arguments.chat_template) : arguments.chat_template);
   }
   std::vector<std::string> loras;
+  loras.reserve(arguments.loras.size());
   for (const std::string& lora : arguments.loras) loras.push_back(absolute(lora));
   if (!loras.empty()) body.texts("lora", loras);
   if (!arguments.projector.empty()) body.text("projector", absolute(arguments.projector));

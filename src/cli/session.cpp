@@ -114,6 +114,7 @@ Outcome<void> Session::show_list(const Said& said, const std::vector<Column>& co
   }
   for (const json::value& item : data->get_array()) {
     std::vector<std::string> cells;
+    cells.reserve(columns.size());
     for (const Column& column : columns) cells.push_back(cell_of(item, column));
     table.add_row(std::move(cells));
   }

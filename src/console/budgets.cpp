@@ -159,22 +159,20 @@ bool is_same_budget(const budget::Budget& a, const budget::Budget& b) {
 
 }  // namespace
 
-Task<std::string> budget_json(Registry& registry, const budget::Budget& budget) {
-  // Copied: the book that it is from may be replaced while we wait for the ledger.
-  const budget::Budget shown = budget;
+Task<std::string> budget_json(Registry& registry, budget::Budget budget) {
   JsonObject json;
   JsonArray warn;
-  for (const int percent : shown.warn_percents) warn.add(std::to_string(percent));
-  json.id("id", shown.terms.id)
-      .text("scope", scope_text(registry, shown))
-      .usd("limit_usd", shown.terms.limit)
-      .text("per", to_text(shown.terms.period))
+  for (const int percent : budget.warn_percents) warn.add(std::to_string(percent));
+  json.id("id", budget.terms.id)
+      .text("scope", scope_text(registry, budget))
+      .usd("limit_usd", budget.terms.limit)
+      .text("per", to_text(budget.terms.period))
       .raw("warn", warn.finish())
-      .text("when_exhausted", to_text(shown.terms.when_exhausted))
-      .id("rule", shown.rule);
+      .text("when_exhausted", to_text(budget.terms.when_exhausted))
+      .id("rule", budget.rule);
   std::optional<budget::Balance> balance;
-  if (shown.scope != budget::Scope::each_owner) {
-    const auto found = co_await registry.parts.ledger.balance(shown.terms.id);
+  if (budget.scope != budget::Scope::each_owner) {
+    const auto found = co_await registry.parts.ledger.balance(budget.terms.id);
     if (found) balance = *found;
   }
   if (balance) {

@@ -474,7 +474,7 @@ TEST(Routes, AreExactlyThoseOfTheDescription) {
       if (line == std::string("    ") + method + ":") {
         std::string upper(method);
         for (char& c : upper) c = static_cast<char>(c - 'a' + 'A');
-        described.insert(upper + " " + path);
+        described.insert(upper.append(" ").append(path));
       }
     }
   }

@@ -203,7 +203,7 @@ Task<Outcome<Reply>> add_credential(Registry& registry, Call& call) {
         {.credential = added->id, .host = place->to_open->host, .port = place->to_open->port});
     if (!opened) {
       // A credential that cannot be reached helps nobody: all or nothing.
-      static_cast<void>(registry.parts.vault.remove(added->id));
+      [[maybe_unused]] const auto undone = registry.parts.vault.remove(added->id);
       co_return store_unavailable();
     }
   }

@@ -104,6 +104,11 @@ Outcome<void> read_last(const Call& call, record::Query& query) {
   return {};
 }
 
+/// Where the recorder cannot write now, what is in the store is still worth showing.
+void write_waiting_records(Registry& registry) {
+  [[maybe_unused]] const auto flushed = registry.parts.recorder.flush();
+}
+
 /// The budgets that the request counted against, as they stand now.
 Task<std::string> budgets_of(Registry& registry, const record::Record& record) {
   JsonArray array;
@@ -140,8 +145,7 @@ Task<Outcome<Reply>> list_requests(Registry& registry, Call& call) {
   if (auto read = read_owner(registry, call, query); !read) {
     co_return std::unexpected(read.error());
   }
-  // Where the recorder cannot write now, what is in the store is still worth showing.
-  static_cast<void>(registry.parts.recorder.flush());
+  write_waiting_records(registry);
   const auto records = registry.parts.records.list(query);
   if (!records) co_return store_unavailable();
   co_return Reply{.body = list_of(*records, [](const record::Record& record) {
@@ -153,7 +157,7 @@ Task<Outcome<Reply>> show_request(Registry& registry, Call& call) {
   if (auto checked = call.check_query({}); !checked) co_return std::unexpected(checked.error());
   const auto id = read_request_id(call.parts[0]);
   if (!id) co_return std::unexpected(id.error());
-  static_cast<void>(registry.parts.recorder.flush());
+  write_waiting_records(registry);
   const auto record = registry.parts.records.find(*id);
   if (!record) {
     if (record.error() == record::RecordError::unavailable) co_return store_unavailable();
@@ -223,7 +227,7 @@ Task<Outcome<Reply>> show_usage(Registry& registry, Call& call) {
   if (auto read = read_owner(registry, call, query); !read) {
     co_return std::unexpected(read.error());
   }
-  static_cast<void>(registry.parts.recorder.flush());
+  write_waiting_records(registry);
   const auto rows = registry.parts.records.usage(*by, query);
   if (!rows) co_return store_unavailable();
   JsonArray data;

@@ -75,7 +75,8 @@ Task<Outcome<Reply>> set_budget(Registry& registry, Call& call);
 Task<Outcome<Reply>> show_budget(Registry& registry, Call& call);
 Task<Outcome<Reply>> remove_budget(Registry& registry, Call& call);
 /// A budget and how it stands, as GET /budgets/{id} answers it.
-Task<std::string> budget_json(Registry& registry, const budget::Budget& budget);
+/// A copy, since the book that it is from may be replaced meanwhile.
+Task<std::string> budget_json(Registry& registry, budget::Budget budget);
 
 // models.cpp and model_probe.cpp
 Task<Outcome<Reply>> list_models(Registry& registry, Call& call);

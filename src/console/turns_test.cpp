@@ -13,7 +13,7 @@ class HeldLedger final : public budget::Ledger {
   explicit HeldLedger(budget::Ledger& inner) : inner_(inner) {}
 
   Task<budget::Result<budget::Grant>> reserve(budget::Reservation reservation) override {
-    return inner_.reserve(std::move(reservation));
+    return inner_.reserve(reservation);
   }
   Task<budget::Result<budget::Receipt>> settle(budget::HoldId hold, NanoUsd cost,
                                                budget::Certainty certainty) override {
