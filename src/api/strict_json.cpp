@@ -66,7 +66,11 @@ bool is_number(std::string_view token) {
     while (i < token.size() && is_digit(token[i])) ++i;
     return i - start;
   };
-  const auto take = [&](char c) { return i < token.size() && token[i] == c && ++i > 0; };
+  const auto take = [&](char c) {
+    const bool is_there = i < token.size() && token[i] == c;
+    i += is_there ? 1 : 0;
+    return is_there;
+  };
   take('-');
   const bool leading_zero = i < token.size() && token[i] == '0';
   const std::size_t whole = digits();

@@ -2,6 +2,7 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstdlib>
 #include <cstring>
@@ -45,6 +46,11 @@ RequestId new_request_id(WallTime now) {
   thread_local Generator generator;
   const auto millis = static_cast<std::uint64_t>(unix_micros(now) / 1000);
   return {.high = (millis << 16) | (generator.next() & 0xFFFF), .low = generator.next()};
+}
+
+RequestId oldest_request_id(WallTime when) {
+  const std::int64_t millis = std::max<std::int64_t>(0, unix_micros(when) / 1000);
+  return {.high = static_cast<std::uint64_t>(millis) << 16, .low = 0};
 }
 
 std::string RequestId::text() const {

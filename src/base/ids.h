@@ -91,6 +91,8 @@ struct RequestId {
 
 /// A new id at `now`. Threads: any; each has a generator of its own, seeded by the kernel.
 RequestId new_request_id(WallTime now);
+/// No id made at `when` or later is smaller.
+RequestId oldest_request_id(WallTime when);
 
 /// One attempt to answer a request: each retry or fallback is an attempt, and each takes its
 /// own hold.

@@ -20,7 +20,6 @@
 #include "base/task.h"
 #include "budget/budget_store.h"
 #include "budget/ledger.h"
-#include "budget/ledger_store.h"
 #include "catalog/owner_price_store.h"
 #include "local/local_model_store.h"
 #include "net/egress.h"
@@ -91,7 +90,6 @@ class Control {
     vault::Vault& vault;
     budget::BudgetStore& budgets;
     budget::Ledger& ledger;
-    budget::LedgerStore& ledger_store;
     catalog::OwnerPriceStore& prices;
     local::LocalModelStore& local_models;
     store::EgressAllowanceStore& egress_allowances;

@@ -16,7 +16,6 @@
 #include "store/sqlite/access_store.h"
 #include "store/sqlite/budget_store.h"
 #include "store/sqlite/egress_allowance_store.h"
-#include "store/sqlite/ledger_store.h"
 #include "store/sqlite/local_model_store.h"
 #include "store/sqlite/price_store.h"
 #include "store/sqlite/record_store.h"
@@ -106,7 +105,6 @@ class ControlBed : public ::testing::Test {
                        .vault = vault_,
                        .budgets = budgets_,
                        .ledger = ledger_used_,
-                       .ledger_store = ledger_store_,
                        .prices = prices_,
                        .local_models = local_models_,
                        .egress_allowances = allowances_,
@@ -176,7 +174,6 @@ class ControlBed : public ::testing::Test {
   store::SqliteLocalModelStore local_models_{database_};
   store::SqliteEgressAllowanceStore allowances_{database_};
   store::SqliteRecordStore records_{database_};
-  store::SqliteLedgerStore ledger_store_{database_};
   /// The recorder writes on a thread of its own, so it has a database of its own here.
   store::SqliteRecordStore recorded_{recorder_database_};
   record::Recorder recorder_{recorded_, record::Recorder::Options{}};

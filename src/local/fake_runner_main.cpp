@@ -15,6 +15,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -71,14 +72,13 @@ int main(int count, char** arguments) {
     if (flag == "--alias") alias = arguments[i + 1];
     if (flag == "--model") model = arguments[i + 1];
     if (flag == "--api-key-file") {
-      std::FILE* file = std::fopen(arguments[i + 1], "r");
-      char text[256] = {};
-      if (file != nullptr && std::fgets(text, sizeof text, file) != nullptr) token = text;
+      std::ifstream file(arguments[i + 1]);
+      std::getline(file, token);
     }
   }
-  std::FILE* file = std::fopen(model.c_str(), "rb");
   char magic[4] = {};
-  if (file == nullptr || std::fread(magic, 1, 4, file) != 4 || std::memcmp(magic, "GGUF", 4) != 0) {
+  if (!std::ifstream(model, std::ios::binary).read(magic, sizeof magic) ||
+      std::memcmp(magic, "GGUF", sizeof magic) != 0) {
     std::printf("error: cannot read %s\n", model.c_str());
     return 3;
   }
@@ -91,7 +91,8 @@ int main(int count, char** arguments) {
   address.sun_family = AF_UNIX;
   std::strncpy(address.sun_path, host.c_str(), sizeof address.sun_path - 1);
   const int listener = ::socket(AF_UNIX, SOCK_STREAM, 0);
-  if (::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+  if (listener < 0 ||
+      ::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
       ::listen(listener, 64) != 0) {
     std::perror("error: bind");
     return 2;

@@ -429,10 +429,15 @@ void HeaderReader::keep_integer(std::string_view key, std::int64_t value) {
 }
 
 void HeaderReader::keep_text(std::string_view key, std::string text) {
-  if (key == "general.type") header_.type = std::move(text);
-  if (key == "general.architecture") header_.architecture = std::move(text);
-  if (key == "general.name") header_.name = std::move(text);
-  if (key == "general.size_label") header_.size_label = std::move(text);
+  if (key == "general.type") {
+    header_.type = std::move(text);
+  } else if (key == "general.architecture") {
+    header_.architecture = std::move(text);
+  } else if (key == "general.name") {
+    header_.name = std::move(text);
+  } else if (key == "general.size_label") {
+    header_.size_label = std::move(text);
+  }
 }
 
 Status HeaderReader::read_tensors() {

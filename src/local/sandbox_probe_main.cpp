@@ -22,6 +22,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <map>
 #include <string>
 #include <thread>
@@ -58,12 +59,13 @@ void try_network() {
   other.sun_family = AF_UNIX;
   std::strncpy(other.sun_path, facts["socket"].c_str(), sizeof other.sun_path - 1);
   say("foreign_unix_connect",
-      ::connect(local, reinterpret_cast<sockaddr*>(&other), sizeof other) == 0);
+      local >= 0 && ::connect(local, reinterpret_cast<sockaddr*>(&other), sizeof other) == 0);
   sockaddr_un own{};
   own.sun_family = AF_UNIX;
   std::strcpy(own.sun_path, "x.sock");
   const int listener = ::socket(AF_UNIX, SOCK_STREAM, 0);
-  say("own_socket", ::bind(listener, reinterpret_cast<sockaddr*>(&own), sizeof own) == 0 &&
+  say("own_socket", listener >= 0 &&
+                        ::bind(listener, reinterpret_cast<sockaddr*>(&own), sizeof own) == 0 &&
                         ::listen(listener, 1) == 0);
 }
 
@@ -125,13 +127,12 @@ void try_privileges() {
   say("raise_files", ::setrlimit(RLIMIT_NOFILE, &limit) == 0);
   ::getrlimit(RLIMIT_CORE, &limit);
   say("core_bytes", static_cast<long long>(limit.rlim_cur));
-  std::FILE* status = std::fopen("/proc/self/status", "r");
-  char line[256];
-  while (status != nullptr && std::fgets(line, sizeof line, status) != nullptr) {
-    if (std::strncmp(line, "CapEff:", 7) == 0 || std::strncmp(line, "CapBnd:", 7) == 0 ||
-        std::strncmp(line, "NoNewPrivs:", 11) == 0) {
-      line[std::strcspn(line, ":")] = ' ';
-      std::printf("%s", line);
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("CapEff:") || line.starts_with("CapBnd:") ||
+        line.starts_with("NoNewPrivs:")) {
+      line[line.find(':')] = ' ';
+      std::printf("%s\n", line.c_str());
     }
   }
   // Last: it would bring capabilities over a namespace of its own.

@@ -36,10 +36,8 @@ using IoResult = std::expected<T, IoError>;
 /// busy with something else.
 class HangupListener {
  public:
+  virtual ~HangupListener() = default;
   virtual void on_hangup() = 0;
-
- protected:
-  ~HangupListener() = default;
 };
 
 class Socket {

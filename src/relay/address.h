@@ -31,7 +31,7 @@ class HangupGuard final : net::HangupListener {
   }
   HangupGuard(const HangupGuard&) = delete;
   HangupGuard& operator=(const HangupGuard&) = delete;
-  ~HangupGuard() { watched_.set_hangup_listener(nullptr); }
+  ~HangupGuard() override { watched_.set_hangup_listener(nullptr); }
 
  private:
   void on_hangup() override { cancelled_.cancel(); }

@@ -102,8 +102,8 @@ void Relay::add_job_headers(net::http::HeadWriter& head, const Job& job) const {
 }
 
 void Relay::begin_record(Job& job) {
-  job.record.id = new_request_id(parts_.reactor.clock().wall_now());
   job.record.started_at = parts_.reactor.clock().wall_now();
+  job.record.id = new_request_id(job.record.started_at);
   job.record.owner = job.key->owner;
   job.record.app = job.key->app;
   job.record.key = job.key->id;

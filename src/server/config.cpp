@@ -46,7 +46,7 @@ template <typename Get>
 Setting choice(std::string_view table, std::string_view key, Setting::Effect effect, Get get,
                std::vector<std::string> choices) {
   return {table, key, effect,
-          [get, choices](const toml::node& node, Config& config) -> Error {
+          [get, choices = std::move(choices)](const toml::node& node, Config& config) -> Error {
             const auto value = node.value_exact<std::string>();
             if (value && std::ranges::find(choices, *value) != choices.end()) {
               get(config) = *value;
@@ -107,7 +107,7 @@ Setting duration(std::string_view table, std::string_view key, Setting::Effect e
 
 Error read_egress_allow(const toml::node& node, Config& config) {
   const toml::array* const list = node.as_array();
-  const std::string wanted = "must be a list of \"HOST:PORT\"";
+  constexpr auto wanted = "must be a list of \"HOST:PORT\"";
   if (list == nullptr) return wanted;
   config.egress_allow.clear();
   for (const toml::node& item : *list) {

@@ -40,7 +40,7 @@ std::expected<void, std::string> write_config(const std::filesystem::path& file)
   out.close();
   if (!out) return problem("cannot write " + file.string() + "; is the disk full?");
   std::error_code ignored;
-  std::filesystem::permissions(file, std::filesystem::perms(0600), ignored);
+  std::filesystem::permissions(file, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, ignored);
   return {};
 }
 
@@ -151,7 +151,7 @@ std::expected<InitResult, std::string> init_home(const HomePaths& paths, NanoUsd
     fs::create_directories(paths.root.parent_path(), error);
     if (auto made = make_private_folder(paths.root); !made) return problem(made.error());
   } else {
-    fs::permissions(paths.root, fs::perms(0700), error);
+    fs::permissions(paths.root, fs::perms::owner_all, error);
     if (error)
       return problem("cannot close " + paths.root.string() + " to others: " + error.message());
   }

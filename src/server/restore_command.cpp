@@ -28,7 +28,7 @@ Done put_journal_aside(const HomePaths& paths, WallTime now) {
     if (error) return std::unexpected("cannot put the journal aside: " + error.message());
   }
   fs::create_directory(paths.journal(), error);
-  fs::permissions(paths.journal(), fs::perms(0700), error);
+  fs::permissions(paths.journal(), fs::perms::owner_all, error);
   if (error) return std::unexpected("cannot make a new journal folder: " + error.message());
   return {};
 }

@@ -178,7 +178,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
   Task<std::expected<record::Record, record::RecordError>> find(RequestId id) override {
     Executor& home = *Executor::current();
     co_await resume_on{*control_reactor_};
-    recorder_->flush();
+    (void)recorder_->flush();  // What the store does not take now is not found now.
     auto found = control_records_->find(id);
     co_await resume_on{home};
     co_return found;
@@ -206,7 +206,12 @@ class Server final : public ControlDesk, public console::Operations, public rela
     return {};
   }
   std::expected<void, std::string> backup_to(const std::string& file) override {
-    recorder_->flush();
+    // What is in the journal and in the queue alone would be missing from the file.
+    if (!ledger_->fold_now() || !recorder_->flush()) {
+      return problem(
+          "there is no backup: the database does not take the newest entries; `claviger doctor` "
+          "says why");
+    }
     if (auto done = databases_->control.backup_to(file); !done) {
       return problem("the backup to " + file + " failed: " + done.error().message);
     }
@@ -358,7 +363,6 @@ class Server final : public ControlDesk, public console::Operations, public rela
         .vault = *vault_,
         .budgets = *budget_store_,
         .ledger = *ledger_,
-        .ledger_store = *ledger_store_,
         .prices = *price_store_,
         .local_models = *local_model_store_,
         .egress_allowances = *egress_store_,

@@ -166,6 +166,9 @@ std::int64_t Database::changes() const {
 
 DbResult<Database> Database::open(const std::filesystem::path& file, Mode mode,
                                   Durability durability) {
+  // Every allocation would otherwise take a lock that all connections share, to be counted.
+  // Refused where SQLite runs already: then it has been told.
+  sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   if (file != ":memory:") {
     if (mode == Mode::read_write && !std::filesystem::exists(file)) {
       return std::unexpected(DatabaseError{
@@ -218,7 +221,11 @@ DbResult<Statement*> Database::prepare(std::string_view sql) {
   return kept;
 }
 
-Query::Query(Statement& statement) : statement_(statement) {
+static sqlite3_destructor_type keeping(Query::Bound bound) {
+  return bound == Query::Bound::copied ? SQLITE_TRANSIENT : SQLITE_STATIC;
+}
+
+Query::Query(Statement& statement, Bound bound) : statement_(statement), bound_(bound) {
   check(!statement_.in_use, "a statement is used twice at once", statement_.handle);
   statement_.in_use = true;
 }
@@ -245,13 +252,13 @@ Query& Query::bind(std::int64_t value) {
 Query& Query::bind_text(std::string_view value) {
   // A null pointer would bind NULL, which an empty text is not.
   check_bind(sqlite3_bind_text64(statement_.handle, next_, value.empty() ? "" : value.data(),
-                                 value.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
+                                 value.size(), keeping(bound_), SQLITE_UTF8));
   return *this;
 }
 
 Query& Query::bind_blob(std::string_view bytes) {
   check_bind(sqlite3_bind_blob64(statement_.handle, next_, bytes.empty() ? "" : bytes.data(),
-                                 bytes.size(), SQLITE_TRANSIENT));
+                                 bytes.size(), keeping(bound_)));
   return *this;
 }
 

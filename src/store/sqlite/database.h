@@ -117,7 +117,10 @@ class Database {
 /// NULL or return 0 instead, and an amount of money would silently be wrong.
 class Query {
  public:
-  explicit Query(Statement& statement);
+  /// Texts and blobs that are bound: copied, or left where they are because whoever binds them
+  /// keeps them until the query's end, which spares an allocation each.
+  enum class Bound : std::uint8_t { copied, left_in_place };
+  explicit Query(Statement& statement, Bound bound = Bound::copied);
   ~Query();
   Query(const Query&) = delete;
   Query& operator=(const Query&) = delete;
@@ -144,6 +147,7 @@ class Query {
   void check_column(int column) const;
 
   Statement& statement_;
+  const Bound bound_;
   int next_ = 1;
   int bind_failure_ = 0;
   Stage stage_ = Stage::binding;

@@ -119,14 +119,18 @@ std::optional<Record> read_record(const Query& row) {
 std::string conditions(const record::Query& query) {
   std::string sql = " WHERE 1";
   if (query.failed_only) sql.append(" AND ").append(kFailed);
-  if (query.since) sql += " AND started_at >= ?";
+  if (query.since) sql += " AND id >= ? AND started_at >= ?";
   if (query.owner) sql += " AND owner_id = ?";
   if (query.key) sql += " AND key_id = ?";
   return sql;
 }
 
 void bind_conditions(Query& bound, const record::Query& query) {
-  if (query.since) bind_one(bound, *query.since);
+  // An id begins with the millisecond in which its request started.
+  if (query.since) {
+    bind_one(bound, Blob{to_blob(oldest_request_id(*query.since))});
+    bind_one(bound, *query.since);
+  }
   if (query.owner) bind_one(bound, *query.owner);
   if (query.key) bind_one(bound, *query.key);
 }
@@ -220,9 +224,8 @@ Result<Record> SqliteRecordStore::find(RequestId id) {
 }
 
 Result<std::vector<Record>> SqliteRecordStore::list(const record::Query& query) {
-  const auto statement =
-      database_.prepare("SELECT " + std::string(kColumns) + " FROM requests" + conditions(query) +
-                        " ORDER BY started_at DESC, id DESC LIMIT ?");
+  const auto statement = database_.prepare("SELECT " + std::string(kColumns) + " FROM requests" +
+                                           conditions(query) + " ORDER BY id DESC LIMIT ?");
   if (!statement) return std::unexpected(RecordError::unavailable);
   Query bound(**statement);
   bind_conditions(bound, query);

@@ -64,7 +64,7 @@ template <typename... Values>
 DbResult<std::int64_t> change(Database& database, std::string_view sql, const Values&... values) {
   auto statement = database.prepare(sql);
   if (!statement) return std::unexpected(statement.error());
-  Query query(**statement);
+  Query query(**statement, Query::Bound::left_in_place);
   (bind_one(query, values), ...);
   if (auto ran = query.run(); !ran) return std::unexpected(ran.error());
   return database.changes();
@@ -96,7 +96,7 @@ DbResult<std::vector<T>> select(Database& database, std::string_view sql, Read r
                                 const Values&... values) {
   auto statement = database.prepare(sql);
   if (!statement) return std::unexpected(statement.error());
-  Query query(**statement);
+  Query query(**statement, Query::Bound::left_in_place);
   (bind_one(query, values), ...);
   return read_all<T>(database, query, read);
 }

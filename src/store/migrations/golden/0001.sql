@@ -142,9 +142,10 @@ CREATE TABLE holds (
   opened_at INTEGER NOT NULL,
   held_nanos INTEGER NOT NULL,
   budgets TEXT NOT NULL,                      -- ids with period starts: '3:1700…,9:1700…'
-  state TEXT NOT NULL CHECK (state IN ('open', 'unconfirmed', 'settled')),
+  state TEXT NOT NULL CHECK (state = 'settled' OR state = 'open' OR state = 'unconfirmed'),
   cost_nanos INTEGER,
-  certainty TEXT CHECK (certainty IN ('billed', 'estimated', 'reconciled', 'quarantined')),
+  certainty TEXT CHECK (certainty = 'billed' OR certainty = 'estimated'
+    OR certainty = 'reconciled' OR certainty = 'quarantined'),
   PRIMARY KEY (request_id, attempt),
   CHECK ((state = 'settled') = (cost_nanos IS NOT NULL)),
   CHECK ((state = 'settled') = (certainty IS NOT NULL))
@@ -223,7 +224,8 @@ CREATE TABLE requests (
   stated_cost_nanos INTEGER,                  -- where the provider says it itself
   held_nanos INTEGER NOT NULL,
   cost_nanos INTEGER NOT NULL,
-  cost_state TEXT NOT NULL CHECK (cost_state IN ('none', 'billed', 'estimated', 'quarantined')),
+  cost_state TEXT NOT NULL CHECK (cost_state = 'billed' OR cost_state = 'none'
+    OR cost_state = 'estimated' OR cost_state = 'quarantined'),
   admitted_us INTEGER NOT NULL,
   connected_us INTEGER NOT NULL,
   sent_us INTEGER NOT NULL,
@@ -256,10 +258,8 @@ CREATE INDEX budgets_by_rule ON budgets (rule_id) WHERE rule_id IS NOT NULL;
 CREATE INDEX holds_not_settled ON holds (state) WHERE state <> 'settled';
 CREATE INDEX hold_corrections_by_attempt ON hold_corrections (request_id, attempt);
 CREATE UNIQUE INDEX local_models_by_name ON local_models (owner_id, name);
-CREATE INDEX requests_by_time ON requests (started_at);
-CREATE INDEX requests_by_owner ON requests (owner_id, started_at);
-CREATE INDEX requests_by_key ON requests (key_id, started_at);
-CREATE INDEX requests_failed ON requests (started_at)
+CREATE INDEX requests_by_owner ON requests (owner_id);
+CREATE INDEX requests_failed ON requests (id)
   WHERE status >= 400 OR error_code <> '' OR at_fault <> '';
 COMMIT;
 PRAGMA application_id = 1129076295;
