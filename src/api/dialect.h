@@ -64,9 +64,11 @@ class Dialect {
   virtual std::string models_body(const std::vector<ListedModel>& models) const = 0;
   virtual std::string model_body(const ListedModel& model) const = 0;
 
-  /// A whole answer, with `usage.cost` in US dollars added to its usage object, and nothing
-  /// else touched. Returns `body` unchanged where it has no usage object.
-  virtual std::string with_cost(std::string_view body, NanoUsd cost) const = 0;
+  /// A whole answer, with `usage.cost` in US dollars added to the usage object that stands at
+  /// `usage` (exchange::AnswerFacts), and nothing else touched. Returns `body` unchanged where
+  /// there is none.
+  virtual std::string with_cost(std::string_view body, exchange::Span usage,
+                                NanoUsd cost) const = 0;
   /// The same for the event of a stream that carries usage: the whole SSE event.
   virtual std::string event_with_cost(std::string_view event, NanoUsd cost) const = 0;
 };

@@ -1,6 +1,7 @@
 #include "base/money.h"
 
 #include <array>
+#include <charconv>
 #include <cstdlib>
 
 namespace claviger {
@@ -43,9 +44,14 @@ std::expected<std::int64_t, MoneyError> parse_scaled(std::string_view text, int 
 
 /// "W.FFFFFFFFF" with all nine digits; the sign apart.
 std::string nine_digits(std::uint64_t nanos) {
-  const std::string fraction = std::to_string(nanos % 1'000'000'000);
-  return std::to_string(nanos / 1'000'000'000) + "." + std::string(9 - fraction.size(), '0') +
-         fraction;
+  std::array<char, 32> text;
+  char* at = std::to_chars(text.data(), text.data() + text.size(), nanos / 1'000'000'000).ptr;
+  *at++ = '.';
+  std::uint64_t fraction = nanos % 1'000'000'000;
+  for (char* digit = at + 9; digit != at; fraction /= 10) {
+    *--digit = static_cast<char>('0' + fraction % 10);
+  }
+  return {text.data(), at + 9};
 }
 
 void trim_zeros(std::string& text) {

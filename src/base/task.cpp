@@ -9,8 +9,8 @@ namespace task_detail {
 namespace {
 
 constexpr std::size_t kStep = 64;
-constexpr std::size_t kClasses = 32;   // Frames up to 2 KiB; larger ones go to the heap.
-constexpr std::size_t kKeptMax = 256;  // Per class and thread: at most 512 KiB of the largest.
+constexpr std::size_t kClasses = 64;   // Frames up to 4 KiB; larger ones go to the heap.
+constexpr std::size_t kKeptMax = 256;  // Per class and thread: at most 1 MiB of the largest.
 
 struct FreeLists {
   struct Node {

@@ -7,7 +7,7 @@
 #include <iterator>
 #include <utility>
 
-#include "budget/quiet_thread.h"
+#include "base/quiet_thread.h"
 
 namespace claviger::budget {
 namespace {

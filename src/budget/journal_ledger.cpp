@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/executor.h"
-#include "budget/quiet_thread.h"
+#include "base/quiet_thread.h"
 #include "budget/recovery.h"
 
 namespace claviger::budget {

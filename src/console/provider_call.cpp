@@ -58,7 +58,7 @@ std::string head_of(const ProviderCall& call) {
   head.header("user-agent", "claviger");
   head.header("accept", "application/json");
   head.header("connection", "close");
-  if (!call.key.empty()) head.header(call.auth_header, credentials);
+  if (!call.key.empty()) head.outside_header(call.auth_header, credentials);
   if (!call.body.empty()) {
     head.header("content-type", "application/json");
     head.header("content-length", call.body.size());

@@ -69,17 +69,30 @@ std::string spliced(std::string_view whole, Span place, std::string_view replace
 }
 
 std::string with_field(std::string_view json, std::string_view key, std::string_view value) {
-  const Span present = find_value(json, key);
-  if (!present.empty()) return spliced(json, present, value);
+  return with_field_at(json, {.begin = 0, .end = json.size()}, key, value);
+}
+
+std::string with_field_at(std::string_view whole, Span object, std::string_view key,
+                          std::string_view value) {
+  const std::string_view json = at(whole, object);
+  // Most objects do not mention the key anywhere, and then need not be parsed. An escape may
+  // hide it.
+  if (json.find(key) != std::string_view::npos || json.find('\\') != std::string_view::npos) {
+    const Span present = find_value(json, key);
+    if (!present.empty()) {
+      return spliced(
+          whole, {.begin = object.begin + present.begin, .end = object.begin + present.end}, value);
+    }
+  }
   const std::size_t close = json.rfind('}');
-  if (close == std::string_view::npos) return std::string(json);
+  if (close == std::string_view::npos) return std::string(whole);
   const std::size_t before = json.find_last_not_of(" \n\r\t", close == 0 ? 0 : close - 1);
   std::string field;
   if (before != std::string_view::npos && json[before] != '{') field += ',';
   append_json_string(field, key);
   field += ':';
   field += value;
-  return spliced(json, {.begin = close, .end = close}, field);
+  return spliced(whole, {.begin = object.begin + close, .end = object.begin + close}, field);
 }
 
 }  // namespace claviger::exchange

@@ -20,6 +20,10 @@ Span find_value(std::string_view json, std::string_view key);
 /// it is there, else added as its last field. `json` must be an object.
 std::string with_field(std::string_view json, std::string_view key, std::string_view value);
 
+/// `whole` with `key` set in the object that stands at `object` in it; see with_field().
+std::string with_field_at(std::string_view whole, Span object, std::string_view key,
+                          std::string_view value);
+
 /// `whole` with what stands at `place` replaced.
 std::string spliced(std::string_view whole, Span place, std::string_view replacement);
 

@@ -95,7 +95,10 @@ struct AnswerFacts {
   bool is_end = false;         ///< The stream's terminal marker (`[DONE]`).
   bool is_usage_only = false;  ///< An event that carries usage and no choice.
   bool is_error = false;       ///< An error object where an answer was due.
-  std::string error_message;   ///< For is_error; bounded to 1 KiB.
+  /// Where the usage object stands in the text that was read; empty where there is none, or
+  /// the text is not one whole JSON object.
+  Span usage;
+  std::string error_message;  ///< For is_error; bounded to 1 KiB.
   std::string error_code;
 };
 

@@ -15,7 +15,7 @@ Task<std::expected<void, AnswerFailure>> ProviderExchange::read_head(std::string
   std::size_t searched = 0;
   for (;;) {
     if (!raw_.empty()) {
-      if (head_ == nullptr) head_ = std::make_unique<http::ResponseHead>();
+      if (head_ == nullptr) head_ = std::make_unique_for_overwrite<http::ResponseHead>();
       const auto parsed = http::parse_response_head(raw_.bytes(), method, *head_, searched);
       if (parsed && head_->is_interim() && head_->status != 101) {
         raw_.consume(head_->bytes);

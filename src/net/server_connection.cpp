@@ -68,7 +68,7 @@ Task<std::expected<void, RequestFailure>> ServerConnection::read_head() {
   std::size_t searched = 0;
   for (;;) {
     if (!buffer_.empty()) {
-      if (head_ == nullptr) head_ = std::make_unique<http::RequestHead>();
+      if (head_ == nullptr) head_ = std::make_unique_for_overwrite<http::RequestHead>();
       const auto parsed = http::parse_request_head(buffer_.bytes(), *head_, searched);
       if (parsed) break;
       if (parsed.error() != http::HeadError::incomplete) {

@@ -204,10 +204,13 @@ class AnswerReader {
  public:
   explicit AnswerReader(AnswerReading& reading) : reading_(reading) {}
 
-  void read(simdjson::ondemand::document& document) {
-    each_field(document.get_object(),
-               [this](std::string_view key, value inner) { return field(key, inner); });
+  void read(simdjson::ondemand::document& document, std::string_view text) {
+    text_ = text;
+    const bool whole = each_field(document.get_object(), [this](std::string_view key, value inner) {
+      return field(key, inner);
+    });
     AnswerFacts& facts = reading_.facts;
+    if (!whole || !exchange::nothing_follows(document)) facts.usage = {};
     // vLLM's older form, and FastAPI's, have no object `error`.
     if (says_object_error_ || (!has_answer_ && !detail_.empty())) facts.is_error = true;
     if (facts.is_error && facts.error_message.empty()) {
@@ -227,7 +230,10 @@ class AnswerReader {
   bool error(value& inner);
   static std::string text_of(value& inner, std::size_t bytes_max);
 
+  exchange::Span place_of(const char* begin, value& object) const;
+
   AnswerReading& reading_;
+  std::string_view text_;
   bool has_answer_ = false;
   bool has_choice_ = false;
   bool says_object_error_ = false;
@@ -250,7 +256,11 @@ std::string AnswerReader::text_of(value& inner, std::size_t bytes_max) {
 bool AnswerReader::field(std::string_view key, value& inner) {
   if (key == "choices") return choices(inner);
   if (key == "data" || key == "id") has_answer_ = true;
-  if (key == "usage") usage(inner);
+  if (key == "usage") {
+    const char* const begin = inner.raw_json_token().data();
+    usage(inner);
+    reading_.facts.usage = place_of(begin, inner);
+  }
   if (key == "x_groq" && is(inner, json_type::object)) return groq(inner);
   if (key == "error") return error(inner);
   if (key == "object") says_object_error_ = trimmed(inner.raw_json_token()) == "\"error\"";
@@ -258,6 +268,18 @@ bool AnswerReader::field(std::string_view key, value& inner) {
   if (key == "detail") detail_ = text_of(inner, error_message_bytes_max);
   if (key == "code") code_ = text_of(inner, error_code_bytes_max);
   return true;
+}
+
+/// Of a value that has been read to its end: what comes next in the text is behind it, and an
+/// object ends with the brace before that.
+exchange::Span AnswerReader::place_of(const char* begin, value& object) const {
+  const char* next = nullptr;
+  if (*begin != '{' || object.current_location().get(next) != SUCCESS) return {};
+  const auto from = static_cast<std::size_t>(begin - text_.data());
+  const std::size_t close =
+      text_.substr(0, static_cast<std::size_t>(next - text_.data())).rfind('}');
+  if (close == std::string_view::npos || close < from) return {};
+  return {.begin = from, .end = close + 1};
 }
 
 void AnswerReader::usage(value& inner) {
@@ -382,8 +404,8 @@ bool may_matter(std::string_view data) {
 AnswerReading read_answer(exchange::Operation /*operation*/, std::string_view body) {
   AnswerReading reading;
   exchange::with_json(body, exchange::JsonPadding::absent,
-                      [&](simdjson::ondemand::document& document, std::string_view) {
-                        AnswerReader(reading).read(document);
+                      [&](simdjson::ondemand::document& document, std::string_view text) {
+                        AnswerReader(reading).read(document, text);
                       });
   reading.facts.is_usage_only = false;  // That is a kind of event.
   return reading;
@@ -398,8 +420,8 @@ AnswerReading read_event(std::string_view data) {
   if (!may_matter(data)) return {};
   AnswerReading reading;
   exchange::with_json(data, exchange::JsonPadding::absent,
-                      [&](simdjson::ondemand::document& document, std::string_view) {
-                        AnswerReader(reading).read(document);
+                      [&](simdjson::ondemand::document& document, std::string_view text) {
+                        AnswerReader(reading).read(document, text);
                       });
   return reading;
 }

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "exchange/json_edit.h"
 #include "provider/openai_adapter.h"
 #include "provider/openai_answer.h"
 
@@ -57,7 +58,12 @@ bool says_something(const boost::json::object& object) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  check(openai::read_answer(Operation::chat, text));
+  const AnswerReading answer = openai::read_answer(Operation::chat, text);
+  check(answer);
+  if (const auto place = answer.facts.usage; !place.empty()) {
+    const auto found = claviger::exchange::find_value(text, "usage");
+    require(place.begin == found.begin && place.end == found.end);
+  }
   check(openai::read_event(text));
   boost::json::error_code error;
   const auto value = boost::json::parse(text, error);

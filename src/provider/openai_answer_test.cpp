@@ -6,6 +6,8 @@
 #include <iterator>
 #include <random>
 
+#include "exchange/json_edit.h"
+
 namespace claviger::provider::openai {
 namespace {
 
@@ -36,6 +38,23 @@ TEST(Answer, OpenAiCountsCachedAndReasoningTokensInside) {
                                   .reasoning_tokens = 192}));
   EXPECT_EQ(reading.facts.finish_reason, "stop");
   EXPECT_FALSE(reading.facts.is_error);
+}
+
+TEST(Answer, SaysWhereItsUsageStands) {
+  for (const std::string& body :
+       {testdata("openai_chat.json"), std::string(R"({"usage":{}})"),
+        std::string("{\"usage\" : {\"a\":{}}\n ,\"choices\":[{\"usage\":{}}]} "),
+        std::string(R"({"usage":{"a":1},"usage":{"prompt_tokens":2}})")}) {
+    const exchange::Span place = answer(body).facts.usage;
+    const exchange::Span found = exchange::find_value(body, "usage");
+    EXPECT_EQ(exchange::at(body, place), exchange::at(body, found)) << body;
+    EXPECT_FALSE(place.empty()) << body;
+  }
+  for (const std::string_view body :
+       {R"({"usage":null})", R"({"usage":[{}]})", R"({"x_groq":{"usage":{}}})", R"({"usage":{})",
+        R"({"usage":{}} {})", R"({"usage":{"a":1},"usage":3})", "[]", ""}) {
+    EXPECT_TRUE(answer(body).facts.usage.empty()) << body;
+  }
 }
 
 TEST(Answer, OpenAiCacheWritesAreACountOfTheirOwn) {

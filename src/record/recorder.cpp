@@ -5,6 +5,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/quiet_thread.h"
 #include "record/record.h"
 #include "record/submission_queue.h"
 
@@ -91,7 +92,7 @@ void Recorder::State::run() {
 
 Recorder::Recorder(RecordStore& store, Options options)
     : state_(std::make_unique<State>(store, options)) {
-  state_->writer = std::thread([state = state_.get()] { state->run(); });
+  state_->writer = quiet_thread("records", [state = state_.get()] { state->run(); });
 }
 
 Recorder::~Recorder() {

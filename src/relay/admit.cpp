@@ -13,8 +13,8 @@
 namespace claviger::relay {
 namespace {
 
-std::unexpected<ErrorAnswer> no(ErrorAnswer answer) {
-  return std::unexpected(std::move(answer));
+std::unexpected<Failure> no(Failure failure) {
+  return std::unexpected(std::move(failure));
 }
 
 /// Behind "Bearer ", in any case, as RFC 9110 has schemes.
@@ -53,7 +53,7 @@ std::string name_of(const budget::Budget& budget, const Job& job) {
 
 }  // namespace
 
-std::expected<const access::VirtualKey*, ErrorAnswer> Relay::recognise(
+std::expected<const access::VirtualKey*, Failure> Relay::recognise(
     const net::ServerConnection& caller, const net::http::Target& target) {
   const net::http::RequestHead& head = caller.head();
   const auto in_query = net::http::query_key(target.query);
@@ -72,7 +72,7 @@ std::expected<const access::VirtualKey*, ErrorAnswer> Relay::recognise(
   return *found;
 }
 
-Relay::Done Relay::take_turn(Job& job) {
+Done Relay::take_turn(Job& job) {
   if (job.key->pace == nullptr) return {};
   const auto entered = job.key->pace->enter(job.key->limits, parts_.reactor.now());
   if (!entered) return no(too_fast(entered.error()));
@@ -80,19 +80,19 @@ Relay::Done Relay::take_turn(Job& job) {
   return {};
 }
 
-Task<Relay::Done> Relay::read_body(Job& job) {
+Task<Done> Relay::read_body(Job& job) {
   const auto read = co_await job.caller.read_body();
   if (read) co_return Done{};
   job.record.caller_left = read.error().status == 0;
-  co_return no({.status = read.error().status,
-                .code = read.error().code,
-                .message = read.error().message,
-                .at_fault = "app",
-                .say = "The application's request did not arrive whole.",
-                .remedy = "Send the request again."});
+  co_return no(ErrorAnswer{.status = read.error().status,
+                           .code = read.error().code,
+                           .message = read.error().message,
+                           .at_fault = "app",
+                           .say = "The application's request did not arrive whole.",
+                           .remedy = "Send the request again."});
 }
 
-Relay::Done Relay::understand(Job& job) {
+Done Relay::understand(Job& job) {
   const std::string_view body = job.caller.body();
   job.record.request_bytes = static_cast<std::int64_t>(body.size());
   if (body.empty()) {
@@ -107,7 +107,7 @@ Relay::Done Relay::understand(Job& job) {
   return {};
 }
 
-Relay::Done Relay::find_target(Job& job) {
+Done Relay::find_target(Job& job) {
   // Names go into headers of ours: no control bytes, no blanks around them.
   const bool is_plain =
       std::ranges::all_of(job.request.model, [](unsigned char c) { return c > ' ' && c != 0x7F; });
@@ -132,7 +132,7 @@ Relay::Done Relay::find_target(Job& job) {
   return {};
 }
 
-Relay::Done Relay::bound_cost(Job& job) {
+Done Relay::bound_cost(Job& job) {
   if (!job.target.price) return no(cannot_be_priced(job.target.model));
   const catalog::Price& price = *job.target.price;
   if (!is_free(price)) {

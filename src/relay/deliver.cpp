@@ -14,8 +14,8 @@
 namespace claviger::relay {
 namespace {
 
-std::unexpected<ErrorAnswer> no(ErrorAnswer answer) {
-  return std::unexpected(std::move(answer));
+std::unexpected<Failure> no(Failure failure) {
+  return std::unexpected(std::move(failure));
 }
 
 bool has_media_type(std::string_view content_type, std::string_view wanted) {
@@ -31,7 +31,7 @@ constexpr std::size_t kPassedBackBytesMax = 256;
 /// The lines are copied, since the provider's head goes before ours is written.
 std::string headers_passed_back(const net::http::ResponseHead& head) {
   std::string lines;
-  for (const net::http::Header& header : head.headers()) {
+  for (const net::http::Header header : head.headers()) {
     std::string name(header.name);
     for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
     bool is_passed = name.starts_with(kPassedBackPrefix);
@@ -70,8 +70,8 @@ void mask(net::Buffer& body, std::string_view secret) {
   }
 }
 
-/// Takes over what an event, or a whole answer, says.
-void note(Job& job, const provider::AnswerReading& reading) {
+/// Takes over what an event, or a whole answer, says; where its usage stands.
+exchange::Span note(Job& job, const provider::AnswerReading& reading) {
   if (!reading.facts.finish_reason.empty()) job.record.finish_reason = reading.facts.finish_reason;
   if (reading.usage_state != provider::UsageState::absent) {
     job.usage_state = reading.usage_state;
@@ -79,11 +79,12 @@ void note(Job& job, const provider::AnswerReading& reading) {
     job.usage_is_final = reading.facts.is_usage_only || !job.record.finish_reason.empty();
   }
   job.usage_is_final = job.usage_is_final || reading.facts.is_end;
+  return reading.facts.usage;
 }
 
 }  // namespace
 
-Task<Relay::Done> Relay::deliver(Job& job, net::ProviderExchange& provider) {
+Task<Done> Relay::deliver(Job& job, net::ProviderExchange& provider) {
   const net::http::ResponseHead& head = provider.head();
   job.record.provider_request_id = head.value_of(job.profile->request_id_header).substr(0, 128);
   job.passed_back = headers_passed_back(head);
@@ -101,8 +102,8 @@ Task<Relay::Done> Relay::deliver(Job& job, net::ProviderExchange& provider) {
       job.target.provider, "it is neither JSON nor a stream of events; is the base URL right?"));
 }
 
-Task<Relay::Done> Relay::read_whole(Job& job, net::ProviderExchange& provider, net::Buffer& body,
-                                    std::size_t bytes_max) {
+Task<Done> Relay::read_whole(Job& job, net::ProviderExchange& provider, net::Buffer& body,
+                             std::size_t bytes_max) {
   for (;;) {
     const auto count =
         co_await provider.read_body(body, parts_.reactor.after(limits_.idle_time_max));
@@ -115,13 +116,13 @@ Task<Relay::Done> Relay::read_whole(Job& job, net::ProviderExchange& provider, n
   }
 }
 
-Task<Relay::Done> Relay::deliver_whole(Job& job, net::ProviderExchange& provider) {
+Task<Done> Relay::deliver_whole(Job& job, net::ProviderExchange& provider) {
   net::Buffer body;
   if (auto done = co_await read_whole(job, provider, body, limits_.answer_bytes_max); !done) {
     co_return done;
   }
   body.room(net::kBufferPadding);
-  note(job, job.adapter->read_answer(job.operation, body.bytes()));
+  const exchange::Span usage = note(job, job.adapter->read_answer(job.operation, body.bytes()));
   job.usage_is_final = true;
 
   // The true cost is known: it is settled first, so that the answer can state it.
@@ -129,7 +130,7 @@ Task<Relay::Done> Relay::deliver_whole(Job& job, net::ProviderExchange& provider
   std::string with_cost;
   std::string_view answer = body.bytes();
   if (job.usage_state == provider::UsageState::sound) {
-    with_cost = job.dialect.with_cost(answer, job.record.cost);
+    with_cost = job.dialect.with_cost(answer, usage, job.record.cost);
     answer = with_cost;
   }
   net::http::HeadWriter head = job.caller.answer(200);
@@ -145,7 +146,7 @@ Task<Relay::Done> Relay::deliver_whole(Job& job, net::ProviderExchange& provider
   co_return Done{};
 }
 
-Task<Relay::Done> Relay::deliver_stream(Job& job, net::ProviderExchange& provider) {
+Task<Done> Relay::deliver_stream(Job& job, net::ProviderExchange& provider) {
   const OpenStream counted(parts_.metrics);
   provider.release_head();
   net::http::HeadWriter head = job.caller.answer(200);
@@ -189,7 +190,7 @@ Task<Relay::Done> Relay::deliver_stream(Job& job, net::ProviderExchange& provide
 }
 
 /// Passes on every event that is whole, in one piece where nothing has to be changed.
-Task<Relay::Done> Relay::forward_events(Job& job, net::Buffer& pending, StreamState& stream) {
+Task<Done> Relay::forward_events(Job& job, net::Buffer& pending, StreamState& stream) {
   const std::string_view bytes = pending.bytes();
   std::size_t passed = 0;    // Sent, or dropped.
   std::size_t position = 0;  // Looked at.
@@ -225,7 +226,7 @@ Task<Relay::Done> Relay::forward_events(Job& job, net::Buffer& pending, StreamSt
   co_return Done{};
 }
 
-Task<Relay::Done> Relay::send_piece(Job& job, std::string_view bytes) {
+Task<Done> Relay::send_piece(Job& job, std::string_view bytes) {
   if (bytes.empty() || job.record.caller_left) co_return Done{};
   job.record.answer_bytes += static_cast<std::int64_t>(bytes.size());
   if (!co_await job.caller.send_piece(bytes)) {
@@ -241,7 +242,7 @@ Task<void> Relay::end_stream_with(Job& job, const ErrorAnswer& error) {
   if (!co_await job.caller.end_stream()) job.record.caller_left = true;
 }
 
-Task<Relay::Done> Relay::deliver_error(Job& job, net::ProviderExchange& provider) {
+Task<Done> Relay::deliver_error(Job& job, net::ProviderExchange& provider) {
   const int status = provider.head().status;
   const auto retry_after = retry_after_of(provider.head());
   const bool is_json = has_media_type(provider.head().value_of("content-type"), "json");

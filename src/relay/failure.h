@@ -4,8 +4,11 @@
 /// reads. All in one place, so that codes, statuses and remedies can be read like a table
 /// (and are documented as one, in docs/reference/errors.md).
 
+#include <expected>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "access/directory.h"
 #include "api/dialect.h"
@@ -20,6 +23,22 @@
 namespace claviger::relay {
 
 using api::ErrorAnswer;
+
+/// An error answer on its way up. On the heap, because it is rare, and would otherwise take 300
+/// bytes in every coroutine frame that can pass one on, for as long as a stream lasts.
+class Failure {
+ public:
+  // NOLINTNEXTLINE(google-explicit-constructor): an answer that is given up the way is one.
+  Failure(ErrorAnswer answer) : answer_(std::make_unique<ErrorAnswer>(std::move(answer))) {}
+  ErrorAnswer& operator*() const { return *answer_; }
+  ErrorAnswer* operator->() const { return answer_.get(); }
+
+ private:
+  std::unique_ptr<ErrorAnswer> answer_;
+};
+
+/// Of a stage: go on, or give this answer.
+using Done = std::expected<void, Failure>;
 
 ErrorAnswer key_refused(access::AccessError error);
 ErrorAnswer two_keys();

@@ -22,8 +22,8 @@ api::ListedModel listed(std::string id) {
 
 Task<void> Relay::serve_models(net::ServerConnection& caller, const net::http::Target& target,
                                const api::Dialect& dialect) {
-  const auto key = recognise(caller, target);
-  if (!key) co_return co_await answer_error(caller, dialect, key.error(), nullptr);
+  auto key = recognise(caller, target);
+  if (!key) co_return co_await answer_error(caller, dialect, std::move(key.error()), nullptr);
   std::string body;
   std::string_view rest = target.path.substr(std::string_view("/v1/models").size());
   if (rest.empty()) {
@@ -53,8 +53,8 @@ Task<void> Relay::serve_models(net::ServerConnection& caller, const net::http::T
 
 Task<void> Relay::serve_past_request(net::ServerConnection& caller, const net::http::Target& target,
                                      const api::Dialect& dialect) {
-  const auto key = recognise(caller, target);
-  if (!key) co_return co_await answer_error(caller, dialect, key.error(), nullptr);
+  auto key = recognise(caller, target);
+  if (!key) co_return co_await answer_error(caller, dialect, std::move(key.error()), nullptr);
   const VirtualKeyId asking = (*key)->id;
   const std::string_view text = target.path.substr(std::string_view("/v1/requests/").size());
   const auto id = RequestId::parse(text);

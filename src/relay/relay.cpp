@@ -63,15 +63,15 @@ Task<void> Relay::serve(net::ServerConnection& caller, const net::http::Target& 
 Task<void> Relay::serve_call(net::ServerConnection& caller, const net::http::Target& target,
                              const api::Dialect& dialect, exchange::Operation operation) {
   // Who is calling? Nothing is read of a body before that is known.
-  const auto key = recognise(caller, target);
-  if (!key) co_return co_await answer_error(caller, dialect, key.error(), nullptr);
+  auto key = recognise(caller, target);
+  if (!key) co_return co_await answer_error(caller, dialect, std::move(key.error()), nullptr);
 
   Job job{
       .caller = caller, .world = world_, .dialect = dialect, .operation = operation, .key = *key};
   begin_record(job);
 
   // How fast may they go, what do they want, where does it go, and what can it cost?
-  std::expected<void, ErrorAnswer> done = take_turn(job);
+  Done done = take_turn(job);
   if (done) done = co_await read_body(job);
   if (done) done = understand(job);
   if (done) done = find_target(job);
@@ -97,7 +97,7 @@ Task<void> Relay::serve_call(net::ServerConnection& caller, const net::http::Tar
   finish_record(job);
 }
 
-Task<std::expected<void, ErrorAnswer>> Relay::hold(Job& job) {
+Task<Done> Relay::hold(Job& job) {
   const auto grant = co_await parts_.ledger.reserve({.attempt = {.request = job.record.id},
                                                      .budgets = job.budgets,
                                                      .cost_max = job.bound.cost_max,
@@ -108,10 +108,10 @@ Task<std::expected<void, ErrorAnswer>> Relay::hold(Job& job) {
   job.record.attempts = 1;
   if (grant->amount < job.bound.cost_max) clamp_output(job);
   job.record.times.admitted_us = since_start(job);
-  co_return std::expected<void, ErrorAnswer>{};
+  co_return Done{};
 }
 
-Task<std::expected<void, ErrorAnswer>> Relay::call_provider(Job& job) {
+Task<Done> Relay::call_provider(Job& job) {
   // The key, or the runner's token, that opens the way.
   if (!job.target.local_model.is_none()) {
     if (parts_.runner == nullptr) {
@@ -131,7 +131,7 @@ Task<std::expected<void, ErrorAnswer>> Relay::call_provider(Job& job) {
   co_return co_await send_and_deliver(job, *address, credential->key.reveal());
 }
 
-Task<std::expected<void, ErrorAnswer>> Relay::call_runner(Job& job) {
+Task<Done> Relay::call_runner(Job& job) {
   // A runner that died a moment ago refuses the connection: nothing was sent, so asking once
   // more is safe, and starts it anew.
   constexpr int kTriesMax = 2;
@@ -145,8 +145,7 @@ Task<std::expected<void, ErrorAnswer>> Relay::call_runner(Job& job) {
   }
 }
 
-Task<std::expected<void, ErrorAnswer>> Relay::send_and_deliver(Job& job, const Address& address,
-                                                               std::string_view key) {
+Task<Done> Relay::send_and_deliver(Job& job, const Address& address, std::string_view key) {
   for (;;) {
     auto connection = co_await parts_.pool.acquire(address.endpoint, address.pool_key,
                                                    parts_.reactor.after(limits_.connect_time_max));
@@ -163,9 +162,8 @@ Task<std::expected<void, ErrorAnswer>> Relay::send_and_deliver(Job& job, const A
   }
 }
 
-Task<std::expected<void, ErrorAnswer>> Relay::exchange_on(Job& job, const Address& address,
-                                                          std::string_view key,
-                                                          net::ProviderExchange& provider) {
+Task<Done> Relay::exchange_on(Job& job, const Address& address, std::string_view key,
+                              net::ProviderExchange& provider) {
   // Who has gone while a connection was made is not asked for.
   if (job.caller.socket().hung_up()) {
     job.record.caller_left = true;
@@ -186,7 +184,7 @@ Task<std::expected<void, ErrorAnswer>> Relay::exchange_on(Job& job, const Addres
   job.record.times.first_byte_us = since_start(job);
   job.record.provider_status = provider.head().status;
 
-  const auto delivered = co_await deliver(job, provider);
+  auto delivered = co_await deliver(job, provider);
   if (provider.is_reusable()) parts_.pool.release(address.pool_key, provider.take_stream());
   co_return delivered;
 }
@@ -203,7 +201,8 @@ Task<void> Relay::settle(Job& job) {
 }
 
 Task<void> Relay::answer_error(net::ServerConnection& caller, const api::Dialect& dialect,
-                               ErrorAnswer error, Job* job) {
+                               Failure failure, Job* job) {
+  ErrorAnswer& error = *failure;
   if (job != nullptr) {
     error.request = job->record.id;
     job->record.error_code = error.code;

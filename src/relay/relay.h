@@ -19,6 +19,7 @@
 #include "net/server_connection.h"
 #include "record/metrics.h"
 #include "record/record.h"
+#include "relay/failure.h"
 #include "relay/job.h"
 #include "relay/limits.h"
 #include "relay/snapshot.h"
@@ -65,8 +66,6 @@ class Relay {
   Task<void> serve(net::ServerConnection& caller, const net::http::Target& target);
 
  private:
-  using Done = std::expected<void, api::ErrorAnswer>;
-
   Task<void> serve_call(net::ServerConnection& caller, const net::http::Target& target,
                         const api::Dialect& dialect, exchange::Operation operation);
   Task<void> serve_models(net::ServerConnection& caller, const net::http::Target& target,
@@ -75,8 +74,8 @@ class Relay {
                                 const api::Dialect& dialect);
 
   // Letting in (admit.cpp).
-  std::expected<const access::VirtualKey*, api::ErrorAnswer> recognise(
-      const net::ServerConnection& caller, const net::http::Target& target);
+  std::expected<const access::VirtualKey*, Failure> recognise(const net::ServerConnection& caller,
+                                                              const net::http::Target& target);
   Done take_turn(Job& job);
   Task<Done> read_body(Job& job);
   Done understand(Job& job);
@@ -108,7 +107,7 @@ class Relay {
   Task<Done> send_piece(Job& job, std::string_view bytes);
   Task<void> end_stream_with(Job& job, const api::ErrorAnswer& error);
   Task<void> answer_error(net::ServerConnection& caller, const api::Dialect& dialect,
-                          api::ErrorAnswer error, Job* job);
+                          Failure failure, Job* job);
   void add_job_headers(net::http::HeadWriter& head, const Job& job) const;
   api::ErrorAnswer broken(Job& job, const net::AnswerFailure& failure,
                           std::string_view stage) const;

@@ -40,7 +40,8 @@ std::expected<void, std::string> write_config(const std::filesystem::path& file)
   out.close();
   if (!out) return problem("cannot write " + file.string() + "; is the disk full?");
   std::error_code ignored;
-  std::filesystem::permissions(file, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, ignored);
+  std::filesystem::permissions(
+      file, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, ignored);
   return {};
 }
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "api/openai/openai_dialect.h"
+#include "base/quiet_thread.h"
 #include "budget/journal_ledger.h"
 #include "console/control.h"
 #include "local/runner_supervisor.h"
@@ -393,7 +394,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
     for (auto& worker : workers_) worker->start();
     if (auto started = control_->start(); !started) return started;
     for (auto& worker : workers_) worker->open();
-    control_thread_ = std::jthread([this] {
+    control_thread_ = quiet_thread("control", [this] {
       wipe_what_this_thread_frees();
       control_reactor_->post([this] {
         spawn(control_listener_->run([this](net::Stream stream) {
@@ -476,7 +477,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
   std::unique_ptr<local::RunnerSupervisor> runner_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<net::EgressAllowance> credential_allowances_;
-  std::jthread control_thread_;
+  std::thread control_thread_;
   std::atomic<std::chrono::seconds> drain_time_max_{config_.drain_time_max};
   std::atomic<bool> is_ready_{false};
 };

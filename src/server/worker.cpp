@@ -1,5 +1,7 @@
 #include "server/worker.h"
 
+#include "base/quiet_thread.h"
+
 namespace claviger::server {
 
 Worker::Worker(Parts parts)
@@ -38,7 +40,7 @@ std::expected<std::uint16_t, std::string> Worker::listen(const net::ListenAddres
 }
 
 void Worker::start() {
-  thread_ = std::jthread([this] { reactor_.run(); });
+  thread_ = quiet_thread("worker", [this] { reactor_.run(); });
 }
 
 void Worker::open() {

@@ -67,7 +67,7 @@ class Worker {
   relay::Relay relay_;
   FrontDoor door_;
   std::unique_ptr<net::Listener> listener_;
-  std::jthread thread_;
+  std::thread thread_;
 };
 
 }  // namespace claviger::server

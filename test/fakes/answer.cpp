@@ -141,7 +141,7 @@ std::string answer_head(const Behaviour& behaviour, RequestNumber number,
   head.header("content-type",
               behaviour.content_type.empty() ? content_type : behaviour.content_type);
   head.header("x-request-id", request_name(number));
-  for (const auto& [name, value] : behaviour.headers) head.header(name, value);
+  for (const auto& [name, value] : behaviour.headers) head.outside_header(name, value);
   head.ready_lines(framing);
   if (!head.finish()) {
     // A directive asked for a header that cannot be written.

@@ -123,7 +123,7 @@ void Responder::remember(const RequestHead& head, std::string_view body) {
   out.append(R"(,"target":)");
   append_json_string(head.target, out);
   out.append(R"(,"headers":{)");
-  for (const net::http::Header& header : head.headers()) {
+  for (const net::http::Header header : head.headers()) {
     if (out.back() != '{') out.push_back(',');
     std::string name(header.name);
     std::ranges::transform(name, name.begin(), [](char byte) {

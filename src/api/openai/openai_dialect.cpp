@@ -136,12 +136,10 @@ std::string words_of(std::string_view provider_body) {
   return std::string(provider_body);
 }
 
-/// `body` with its usage object's cost set; nothing where it has no usage object.
-std::string cost_added(std::string_view body, NanoUsd cost) {
-  const Span usage = exchange::find_value(body, "usage");
+/// `body` with the cost set in the object at `usage`; nothing where that is no object.
+std::string cost_added(std::string_view body, Span usage, NanoUsd cost) {
   if (usage.empty() || body[usage.begin] != '{') return {};
-  return exchange::spliced(
-      body, usage, exchange::with_field(exchange::at(body, usage), "cost", to_decimal(cost)));
+  return exchange::with_field_at(body, usage, "cost", to_decimal(cost));
 }
 
 }  // namespace
@@ -186,15 +184,16 @@ std::string OpenAiDialect::model_body(const ListedModel& model) const {
   return model_json(model);
 }
 
-std::string OpenAiDialect::with_cost(std::string_view body, NanoUsd cost) const {
-  std::string edited = cost_added(body, cost);
+std::string OpenAiDialect::with_cost(std::string_view body, exchange::Span usage,
+                                     NanoUsd cost) const {
+  std::string edited = cost_added(body, usage, cost);
   return edited.empty() ? std::string(body) : edited;
 }
 
 std::string OpenAiDialect::event_with_cost(std::string_view event, NanoUsd cost) const {
   std::string joined;
   const std::string_view data = exchange::event_data(event, joined);
-  std::string edited = cost_added(data, cost);
+  std::string edited = cost_added(data, exchange::find_value(data, "usage"), cost);
   if (edited.empty()) return std::string(event);
   if (joined.empty()) {
     const auto begin = static_cast<std::size_t>(data.data() - event.data());

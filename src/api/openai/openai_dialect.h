@@ -32,7 +32,7 @@ class OpenAiDialect final : public Dialect {
   std::string models_body(const std::vector<ListedModel>& models) const override;
   std::string model_body(const ListedModel& model) const override;
 
-  std::string with_cost(std::string_view body, NanoUsd cost) const override;
+  std::string with_cost(std::string_view body, exchange::Span usage, NanoUsd cost) const override;
   std::string event_with_cost(std::string_view event, NanoUsd cost) const override;
 };
 

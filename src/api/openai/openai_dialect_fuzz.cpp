@@ -7,6 +7,7 @@
 #include <string>
 
 #include "api/openai/openai_dialect.h"
+#include "exchange/json_edit.h"
 
 namespace {
 
@@ -27,13 +28,15 @@ bool is_json(std::string_view text) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const claviger::api::OpenAiDialect dialect;
   const std::string_view body(reinterpret_cast<const char*>(data), size);
-  const std::string costed = dialect.with_cost(body, claviger::NanoUsd(4'213'000));
+  const std::string costed = dialect.with_cost(body, claviger::exchange::find_value(body, "usage"),
+                                               claviger::NanoUsd(4'213'000));
   if (costed != body) require(costed.find("0.004213") != std::string::npos);
   if (is_json(body)) require(is_json(costed));
   if (body.find_first_of("\r\n") == std::string_view::npos) {
     const std::string event = "data:" + std::string(body) + "\n\n";
     const std::string_view data = body.starts_with(' ') ? body.substr(1) : body;
-    const std::string expected = dialect.with_cost(data, claviger::NanoUsd(1));
+    const std::string expected = dialect.with_cost(
+        data, claviger::exchange::find_value(data, "usage"), claviger::NanoUsd(1));
     const std::string written = dialect.event_with_cost(event, claviger::NanoUsd(1));
     require(written == event.substr(0, event.size() - 2 - data.size()) + expected + "\n\n");
   }

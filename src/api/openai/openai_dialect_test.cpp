@@ -5,6 +5,7 @@
 
 #include <boost/json.hpp>
 
+#include "exchange/json_edit.h"
 #include "exchange/sse.h"
 
 namespace claviger::api {
@@ -116,24 +117,28 @@ TEST(ModelList, IsWhatSdksExpect) {
   EXPECT_EQ(dialect.models_body({}), R"({"object":"list","data":[]})");
 }
 
+std::string with_cost(std::string_view body, NanoUsd cost) {
+  return OpenAiDialect().with_cost(body, exchange::find_value(body, "usage"), cost);
+}
+
 TEST(Cost, IsAddedToTheUsageObjectAndNothingElseIsTouched) {
-  EXPECT_EQ(OpenAiDialect().with_cost(
-                "{\"choices\":[{\"message\":{\"content\":\"\\\"usage\\\":{}\"},\"usage\":{}}],\n "
+  EXPECT_EQ(
+      with_cost("{\"choices\":[{\"message\":{\"content\":\"\\\"usage\\\":{}\"},\"usage\":{}}],\n "
                 "\"usage\" : {\"prompt_tokens\": 1.0 } , \"z\":1}\n",
                 NanoUsd(12'300'000)),
-            "{\"choices\":[{\"message\":{\"content\":\"\\\"usage\\\":{}\"},\"usage\":{}}],\n "
-            "\"usage\" : {\"prompt_tokens\": 1.0 ,\"cost\":0.0123} , \"z\":1}\n");
+      "{\"choices\":[{\"message\":{\"content\":\"\\\"usage\\\":{}\"},\"usage\":{}}],\n "
+      "\"usage\" : {\"prompt_tokens\": 1.0 ,\"cost\":0.0123} , \"z\":1}\n");
 }
 
 TEST(Cost, ReplacesTheCostThatAProviderStated) {
-  EXPECT_EQ(OpenAiDialect().with_cost(R"({"usage":{"cost":0.95,"total_tokens":3}})", NanoUsd(1)),
+  EXPECT_EQ(with_cost(R"({"usage":{"cost":0.95,"total_tokens":3}})", NanoUsd(1)),
             R"({"usage":{"cost":0.000000001,"total_tokens":3}})");
 }
 
 TEST(Cost, IsNotAddedWhereThereIsNoUsageObject) {
   for (const std::string_view body : {R"({"usage":null})", R"({"id":1})", R"({"usage":[1]})", "[1]",
                                       "", "{\"usage\":{}", "no json"}) {
-    EXPECT_EQ(OpenAiDialect().with_cost(body, NanoUsd(1)), body);
+    EXPECT_EQ(with_cost(body, NanoUsd(1)), body);
   }
 }
 

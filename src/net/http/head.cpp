@@ -374,16 +374,16 @@ int status_for(HeadError error) {
   }
 }
 
-const Header* HeaderLines::find(std::string_view lower_name) const {
-  for (const Header& header : headers()) {
-    if (equals_lower(header.name, lower_name)) return &header;
+std::optional<Header> HeaderLines::find(std::string_view lower_name) const {
+  for (const Header header : *this) {
+    if (equals_lower(header.name, lower_name)) return header;
   }
-  return nullptr;
+  return std::nullopt;
 }
 
 std::string_view HeaderLines::value_of(std::string_view lower_name) const {
-  const Header* header = find(lower_name);
-  return header == nullptr ? std::string_view() : header->value;
+  const std::optional<Header> header = find(lower_name);
+  return header ? header->value : std::string_view();
 }
 
 Result parse_request_head(std::string_view bytes, RequestHead& out, std::size_t& searched) {
@@ -399,7 +399,7 @@ Result parse_request_head(std::string_view bytes, RequestHead& out, std::size_t&
   if (bytes[line_end + 1] != '\n') return std::unexpected(HeadError::malformed_start_line);
 
   Facts facts;
-  out.clear();
+  out.begin_at(bytes.data());
   const auto headers = read_headers(bytes.data() + line_end + 2, bytes.data() + *end, out, facts);
   if (!headers) return std::unexpected(headers.error());
   if (const auto host = check_host(facts, *authority, out.minor_version); !host) {
@@ -435,7 +435,7 @@ Result parse_response_head(std::string_view bytes, std::string_view request_meth
     return std::unexpected(line.error());
   }
   Facts facts;
-  out.clear();
+  out.begin_at(bytes.data());
   const auto headers = read_headers(bytes.data() + line_end + 2, bytes.data() + *end, out, facts);
   if (!headers) return std::unexpected(headers.error());
   const auto announced = announced_body(facts, out.minor_version, ChunkedSpelling::any_case);

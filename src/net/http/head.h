@@ -21,7 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
-#include <span>
+#include <optional>
 #include <string_view>
 
 namespace claviger::net::http {
@@ -78,29 +78,75 @@ enum class Body : std::uint8_t {
   until_close,  ///< Responses only: everything until the connection ends.
 };
 
-/// Header lines in the order in which they came. About 2 KiB, of which only the first `count`
-/// entries mean anything: keep one per thread or connection and reuse it, but not in a
-/// coroutine frame. All views point into the buffer that was parsed.
+/// Header lines in the order in which they came: half a KiB, of which only the first `count`
+/// entries mean anything. All views point into the buffer that was parsed.
 class HeaderLines {
+ private:
+  struct Line {
+    std::uint16_t name_at;  ///< Counted from `start_`, as the next two are.
+    std::uint16_t name_bytes;
+    std::uint16_t value_at;
+    std::uint16_t value_bytes;
+  };
+
  public:
-  /// The first header of that name, or null. `lower_name` must be in lower case.
-  const Header* find(std::string_view lower_name) const;
+  class Iterator {
+   public:
+    using value_type = Header;
+    using difference_type = std::ptrdiff_t;
+    Iterator() = default;
+    Header operator*() const {
+      return {{start_ + line_->name_at, line_->name_bytes},
+              {start_ + line_->value_at, line_->value_bytes}};
+    }
+    Iterator& operator++() {
+      ++line_;
+      return *this;
+    }
+    Iterator operator++(int) { return {start_, line_++}; }
+    bool operator==(const Iterator&) const = default;
+
+   private:
+    friend class HeaderLines;
+    Iterator(const char* start, const Line* line) : start_(start), line_(line) {}
+    const char* start_ = nullptr;
+    const Line* line_ = nullptr;
+  };
+
+  /// The first header of that name. `lower_name` must be in lower case.
+  std::optional<Header> find(std::string_view lower_name) const;
   /// Its value, or empty where there is no such header.
   std::string_view value_of(std::string_view lower_name) const;
-  std::span<const Header> headers() const { return {lines_.data(), count_}; }
 
-  /// For the parsers. False where there is no room.
+  Iterator begin() const { return {start_, lines_.data()}; }
+  Iterator end() const { return {start_, lines_.data() + count_}; }
+  std::size_t size() const { return count_; }
+  Header operator[](std::size_t index) const { return *Iterator(start_, &lines_[index]); }
+  const HeaderLines& headers() const { return *this; }
+
+  /// For the parsers: forgets all; headers that are appended point into the kHeadBytesMax bytes
+  /// behind `start`.
+  void begin_at(const char* start) {
+    start_ = start;
+    count_ = 0;
+  }
+  /// False where there is no room.
   bool append(Header header) {
     if (count_ == kHeadersMax) return false;
-    lines_[count_++] = header;
+    const auto at = [this](std::string_view text) {
+      return static_cast<std::uint16_t>(text.data() - start_);
+    };
+    lines_[count_++] = {at(header.name), static_cast<std::uint16_t>(header.name.size()),
+                        at(header.value), static_cast<std::uint16_t>(header.value.size())};
     return true;
   }
-  void clear() { count_ = 0; }
 
  private:
-  std::array<Header, kHeadersMax> lines_;
+  const char* start_ = nullptr;
   std::size_t count_ = 0;
+  std::array<Line, kHeadersMax> lines_;
 };
+static_assert(kHeadBytesMax <= UINT16_MAX);
 
 struct RequestHead : HeaderLines {
   std::string_view method;  ///< Upper case. Methods nobody has heard of are passed, not judged.

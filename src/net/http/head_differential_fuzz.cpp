@@ -168,7 +168,7 @@ std::string beast_name(std::string_view name) {
 std::string for_beast(std::string_view bytes, std::size_t head_bytes, const HeaderLines& lines,
                       std::size_t& added) {
   std::string copy(bytes);
-  for (const Header& header : lines.headers()) {
+  for (const Header header : lines.headers()) {
     if (equals_lower(header.name, "proxy-connection")) {
       copy[static_cast<std::size_t>(header.name.data() - bytes.data())] = 'x';
     }

@@ -25,7 +25,7 @@ void check_views(std::string_view bytes, const HeaderLines& lines, std::size_t h
   };
   require(head_bytes <= kHeadBytesMax);
   require(bytes.substr(0, head_bytes).find("\r\n\r\n") == head_bytes - 4);
-  for (const Header& header : lines.headers()) {
+  for (const Header header : lines.headers()) {
     inside(header.name);
     inside(header.value);
     require(is_token(header.name));
@@ -41,7 +41,7 @@ void check_rewritten(const RequestHead& head) {
   std::string written;
   HeadWriter writer(written);
   writer.request(head.method, head.target);
-  for (const Header& header : head.headers()) writer.header(header.name, header.value);
+  for (const Header header : head.headers()) writer.outside_header(header.name, header.value);
   require(writer.finish());
   if (head.minor_version == 0 || written.size() > kHeadBytesMax) return;
   RequestHead again;

@@ -57,9 +57,9 @@ TEST(RequestHead, IsReadWhereItLies) {
   ASSERT_EQ(head.headers().size(), 5u);
   EXPECT_EQ(head.value_of("authorization"), "Bearer clv_abc");
   EXPECT_EQ(head.value_of("x-empty"), "");
-  EXPECT_NE(head.find("x-empty"), nullptr);
+  EXPECT_NE(head.find("x-empty"), std::nullopt);
   EXPECT_EQ(head.value_of("x-blanks"), "two  words");
-  EXPECT_EQ(head.find("absent"), nullptr);
+  EXPECT_EQ(head.find("absent"), std::nullopt);
   EXPECT_GE(head.method.data(), bytes.data());
   EXPECT_LT(head.method.data(), bytes.data() + bytes.size());
 }

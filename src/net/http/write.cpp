@@ -170,16 +170,31 @@ bool HeadWriter::request(std::string_view method, std::string_view target,
   return true;
 }
 
-bool HeadWriter::header(std::string_view name, std::string_view value) {
-  if (!is_token(name) || !is_writable_value(value)) return refuse();
-  out_.append(name).append(": ").append(value).append("\r\n");
+bool HeadWriter::line(std::string_view name, std::string_view value) {
+  if (!is_writable_value(value)) return refuse();
+  // One growth and plain copies: a dozen of these are written for every request.
+  const std::size_t begin = out_.size();
+  out_.resize_and_overwrite(begin + name.size() + value.size() + 4,
+                            [&](char* text, std::size_t size) {
+                              char* at = std::copy_n(name.data(), name.size(), text + begin);
+                              *at++ = ':';
+                              *at++ = ' ';
+                              at = std::copy_n(value.data(), value.size(), at);
+                              *at++ = '\r';
+                              *at++ = '\n';
+                              return size;
+                            });
   return true;
 }
 
-bool HeadWriter::header(std::string_view name, std::uint64_t value) {
+bool HeadWriter::outside_header(std::string_view name, std::string_view value) {
+  return is_token(name) ? line(name, value) : refuse();
+}
+
+bool HeadWriter::header(HeaderName name, std::uint64_t value) {
   std::array<char, 20> digits;
   const auto written = std::to_chars(digits.data(), digits.data() + digits.size(), value);
-  return header(name, std::string_view(digits.data(), written.ptr));
+  return line(name.text(), std::string_view(digits.data(), written.ptr));
 }
 
 bool HeadWriter::finish() {

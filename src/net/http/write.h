@@ -12,11 +12,25 @@
 #include <string_view>
 
 #include "base/time.h"
+#include "net/http/characters.h"
 
 namespace claviger::net::http {
 
 /// The registered phrase, or "Unknown" (IANA HTTP status codes, 2026-07).
 std::string_view reason_phrase(int status);
+
+/// A header's name that stands in our source, checked when it is compiled.
+class HeaderName {
+ public:
+  // NOLINTNEXTLINE(google-explicit-constructor): a literal is meant to be one.
+  consteval HeaderName(const char* name) : text_(name) {
+    if (!is_token(text_)) throw "not a header's name";
+  }
+  constexpr std::string_view text() const { return text_; }
+
+ private:
+  std::string_view text_;
+};
 
 /// Appends one head to a buffer that the caller keeps and reuses, so that nothing is allocated
 /// once it has grown to the size of a usual head.
@@ -41,10 +55,12 @@ class HeadWriter {
   /// The same in two pieces, e.g. a base path and the rest.
   bool request(std::string_view method, std::string_view target, std::string_view more_target);
 
-  /// Refused unless `name` is a token and `value` free of CR, LF, NUL and other controls (tab is
-  /// allowed) and of blanks at its ends (a reader would drop them).
-  bool header(std::string_view name, std::string_view value);
-  bool header(std::string_view name, std::uint64_t value);
+  /// Refused unless `value` is free of CR, LF, NUL and other controls (tab is allowed) and of
+  /// blanks at its ends (a reader would drop them).
+  bool header(HeaderName name, std::string_view value) { return line(name.text(), value); }
+  bool header(HeaderName name, std::uint64_t value);
+  /// For names that come from outside: refused unless `name` is a token, too.
+  bool outside_header(std::string_view name, std::string_view value);
 
   /// Appends lines that were made by a HeadWriter or a DateLine before, CR LF included.
   void ready_lines(std::string_view lines) { out_.append(lines); }
@@ -54,6 +70,7 @@ class HeadWriter {
   bool finish();
 
  private:
+  bool line(std::string_view name, std::string_view value);
   bool refuse() {
     was_refused_ = true;
     return false;

@@ -98,7 +98,7 @@ TEST(HeadWriter, WhateverBytesComeThereIsOneHeadOrNone) {
     std::string out;
     HeadWriter writer(out);
     writer.response(200);
-    writer.header(name, value);
+    writer.outside_header(name, value);
     if (!writer.finish()) continue;
     ResponseHead head;
     std::size_t searched = 0;

@@ -1,6 +1,6 @@
 #pragma once
 
-/// A thread of the ledger's own. It takes no signals: those are for whoever handles them.
+/// A thread of our own. It takes no signals: those are for whoever handles them.
 
 #include <pthread.h>
 
@@ -8,7 +8,8 @@
 #include <thread>
 #include <utility>
 
-namespace claviger::budget {
+namespace claviger {
+inline namespace base {
 
 /// `name` is what `top -H` shows; at most 15 characters.
 template <typename Work>
@@ -23,4 +24,5 @@ std::thread quiet_thread(const char* name, Work work) {
   return thread;
 }
 
-}  // namespace claviger::budget
+}  // namespace base
+}  // namespace claviger
