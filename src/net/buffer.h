@@ -1,9 +1,9 @@
 #pragma once
 
-/// Bytes on their way. A Buffer takes memory only while it holds something: a block from this
-/// thread's free list, and more than that only as bytes really arrive (never because a peer
-/// announced them). What it held is wiped before the memory is used again, since keys pass
-/// through here.
+/// Bytes on their way. A Buffer takes memory only while it holds something: a small block from
+/// this thread's free list, a large one, and more than that, each only as bytes really arrive
+/// (never because a peer announced them). What it held is wiped before the memory is used again,
+/// since keys pass through here.
 
 #include <cstddef>
 #include <cstdint>
@@ -15,7 +15,10 @@ namespace claviger::net {
 
 /// Behind the bytes of every buffer there is room that may be read: simdjson's padding.
 inline constexpr std::size_t kBufferPadding = 64;
-/// What one block holds: the longest head that we accept, or two TLS records.
+/// What a small block holds: most requests whole, one page with its bookkeeping. (Many requests
+/// at once would otherwise leave a page of every large block behind.)
+inline constexpr std::size_t kSmallBlockBytes = 4096 - kBufferPadding - 16;
+/// What a large block holds: the longest head that we accept, or two TLS records.
 inline constexpr std::size_t kBlockBytes = 32 * 1024;
 
 /// Belongs to one thread at a time. Movable; views into it survive a move of the Buffer, but

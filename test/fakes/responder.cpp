@@ -145,7 +145,7 @@ Planned Responder::plan(const RequestHead& head, std::string_view path, std::str
     return refuse(401, "invalid_api_key", "Incorrect API key provided.");
   }
   Behaviour behaviour = take_behaviour();
-  if (const auto* directives = head.find("x-fake")) {
+  if (const auto directives = head.find("x-fake")) {
     if (const auto applied = apply_json(directives->value, behaviour); !applied) {
       return refuse(400, "bad_directive", applied.error());
     }

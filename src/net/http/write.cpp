@@ -174,16 +174,16 @@ bool HeadWriter::line(std::string_view name, std::string_view value) {
   if (!is_writable_value(value)) return refuse();
   // One growth and plain copies: a dozen of these are written for every request.
   const std::size_t begin = out_.size();
-  out_.resize_and_overwrite(begin + name.size() + value.size() + 4,
-                            [&](char* text, std::size_t size) {
-                              char* at = std::copy_n(name.data(), name.size(), text + begin);
-                              *at++ = ':';
-                              *at++ = ' ';
-                              at = std::copy_n(value.data(), value.size(), at);
-                              *at++ = '\r';
-                              *at++ = '\n';
-                              return size;
-                            });
+  const std::size_t end = begin + name.size() + value.size() + 4;
+  out_.resize_and_overwrite(end, [&](char* text, std::size_t /*at_least_end*/) {
+    char* at = std::copy_n(name.data(), name.size(), text + begin);
+    *at++ = ':';
+    *at++ = ' ';
+    at = std::copy_n(value.data(), value.size(), at);
+    *at++ = '\r';
+    *at++ = '\n';
+    return end;
+  });
   return true;
 }
 

@@ -60,10 +60,10 @@ TEST(HeadWriter, NobodyCanSmuggleALineThroughAValue) {
 
 TEST(HeadWriter, NamesMethodsAndTargetsAreCheckedToo) {
   std::string out;
-  EXPECT_FALSE(HeadWriter(out).header("x evil", "y"));
-  EXPECT_FALSE(HeadWriter(out).header("x:", "y"));
-  EXPECT_FALSE(HeadWriter(out).header("", "y"));
-  EXPECT_FALSE(HeadWriter(out).header("x\r\ny", "z"));
+  EXPECT_FALSE(HeadWriter(out).outside_header("x evil", "y"));
+  EXPECT_FALSE(HeadWriter(out).outside_header("x:", "y"));
+  EXPECT_FALSE(HeadWriter(out).outside_header("", "y"));
+  EXPECT_FALSE(HeadWriter(out).outside_header("x\r\ny", "z"));
   EXPECT_FALSE(HeadWriter(out).request("GET ", "/"));
   EXPECT_FALSE(HeadWriter(out).request("", "/"));
   EXPECT_FALSE(HeadWriter(out).request("GET", ""));
