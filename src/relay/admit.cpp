@@ -163,7 +163,7 @@ Done Relay::bound_cost(Job& job) {
   return {};
 }
 
-ErrorAnswer Relay::refusal_of(const Job& job, const budget::Refusal& refusal) const {
+Failure Relay::refusal_of(const Job& job, const budget::Refusal& refusal) const {
   const budget::Budget* const tight = job.world->budgets->find(refusal.budget);
   const std::int64_t fits =
       job.target.price ? budget::output_bound_within(refusal.left, job.bound, *job.target.price)

@@ -88,17 +88,17 @@ Task<Done> Relay::deliver(Job& job, net::ProviderExchange& provider) {
   const net::http::ResponseHead& head = provider.head();
   job.record.provider_request_id = head.value_of(job.profile->request_id_header).substr(0, 128);
   job.passed_back = headers_passed_back(head);
-  if (head.status >= 400) co_return co_await deliver_error(job, provider);
+  if (head.status >= 400) return deliver_error(job, provider);
   if (head.status != 200) {
-    co_return no(bad_provider_answer(
+    return give_up(bad_provider_answer(
         job.target.provider, fmt::format("status {} (redirects are not followed)", head.status)));
   }
   const std::string_view content_type = head.value_of("content-type");
   if (has_media_type(content_type, "text/event-stream")) {
-    co_return co_await deliver_stream(job, provider);
+    return deliver_stream(job, provider);
   }
-  if (has_media_type(content_type, "json")) co_return co_await deliver_whole(job, provider);
-  co_return no(bad_provider_answer(
+  if (has_media_type(content_type, "json")) return deliver_whole(job, provider);
+  return give_up(bad_provider_answer(
       job.target.provider, "it is neither JSON nor a stream of events; is the base URL right?"));
 }
 
@@ -254,8 +254,9 @@ Task<Done> Relay::deliver_error(Job& job, net::ProviderExchange& provider) {
   const bool is_timeout = status == 408 || status == 504 || status == 522 || status == 524;
   job.provider_refused = !is_timeout && (status < 500 || (is_json && read));
 
-  ErrorAnswer error =
+  const Failure failure =
       provider_said(status, job.target.provider, retry_after.has_value(), retry_after.value_or(0));
+  ErrorAnswer& error = *failure;
   error.request = job.record.id;
   if (!job.record.provider_request_id.empty()) {
     error.evidence.push_back("provider request id: " + job.record.provider_request_id);
@@ -279,8 +280,7 @@ Task<Done> Relay::deliver_error(Job& job, net::ProviderExchange& provider) {
   co_return Done{};
 }
 
-ErrorAnswer Relay::broken(Job& job, const net::AnswerFailure& failure,
-                          std::string_view stage) const {
+Failure Relay::broken(Job& job, const net::AnswerFailure& failure, std::string_view stage) const {
   if (failure.io == net::IoError::cancelled) {
     // Nobody is there to be told; the record says why.
     job.record.caller_left = job.caller.socket().hung_up();

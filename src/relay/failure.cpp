@@ -38,88 +38,94 @@ std::string shown(std::string_view text) {
 
 }  // namespace
 
-ErrorAnswer key_refused(access::AccessError error) {
-  return {.status = 401,
-          .code = error == access::AccessError::missing ? "missing_api_key" : "invalid_api_key",
-          .message = std::string(access::explain(error)),
-          .at_fault = "app",
-          .say = "The application's access key was not accepted.",
-          .remedy = "Use a virtual key made with: claviger key create --owner NAME --app NAME"};
+Task<Done> give_up(Failure failure) {
+  co_return std::unexpected(std::move(failure));
 }
 
-ErrorAnswer two_keys() {
-  return {.status = 400,
-          .code = "conflicting_api_keys",
-          .message =
-              "two different API keys were presented (in Authorization, x-api-key, "
-              "x-goog-api-key or ?key=); send one",
-          .at_fault = "app",
-          .say = "The application sent two different access keys.",
-          .remedy = "Send the virtual key in one place only."};
+Failure key_refused(access::AccessError error) {
+  return ErrorAnswer{
+      .status = 401,
+      .code = error == access::AccessError::missing ? "missing_api_key" : "invalid_api_key",
+      .message = std::string(access::explain(error)),
+      .at_fault = "app",
+      .say = "The application's access key was not accepted.",
+      .remedy = "Use a virtual key made with: claviger key create --owner NAME --app NAME"};
 }
 
-ErrorAnswer too_fast(const access::TooFast& too_fast) {
+Failure two_keys() {
+  return ErrorAnswer{.status = 400,
+                     .code = "conflicting_api_keys",
+                     .message =
+                         "two different API keys were presented (in Authorization, x-api-key, "
+                         "x-goog-api-key or ?key=); send one",
+                     .at_fault = "app",
+                     .say = "The application sent two different access keys.",
+                     .remedy = "Send the virtual key in one place only."};
+}
+
+Failure too_fast(const access::TooFast& too_fast) {
   const auto seconds = std::max<std::int64_t>(
       1, std::chrono::ceil<std::chrono::seconds>(too_fast.retry_after).count());
   const std::string_view unit = too_fast.which == access::PaceLimit::requests ? "requests a minute"
                                 : too_fast.which == access::PaceLimit::tokens ? "tokens a minute"
                                                                               : "requests at once";
-  return {.status = 429,
-          .code = "rate_limit_exceeded",
-          .message = fmt::format("this virtual key may make {} {}; try again in {} s",
-                                 too_fast.limit, unit, seconds),
-          .at_fault = "app",
-          .say = "The application is sending requests faster than it is allowed to.",
-          .remedy = "Slow down, or ask the owner of the key for a higher limit of pace.",
-          .retry = Retry::after,
-          .retry_after_s = static_cast<int>(seconds)};
+  return ErrorAnswer{.status = 429,
+                     .code = "rate_limit_exceeded",
+                     .message = fmt::format("this virtual key may make {} {}; try again in {} s",
+                                            too_fast.limit, unit, seconds),
+                     .at_fault = "app",
+                     .say = "The application is sending requests faster than it is allowed to.",
+                     .remedy = "Slow down, or ask the owner of the key for a higher limit of pace.",
+                     .retry = Retry::after,
+                     .retry_after_s = static_cast<int>(seconds)};
 }
 
-ErrorAnswer bad_request(const exchange::BadRequest& bad) {
+Failure bad_request(const exchange::BadRequest& bad) {
   using Code = exchange::BadRequest::Code;
   std::string code = "invalid_value";
   if (bad.code == Code::malformed_json) code = "malformed_json";
   if (bad.code == Code::repeated_key) code = "repeated_key";
   if (bad.code == Code::missing_field) code = "missing_required_parameter";
-  return {.status = 400,
-          .code = std::move(code),
-          .message = bad.message,
-          .param = bad.field,
-          .at_fault = "app",
-          .say = "The application sent a request that cannot be read.",
-          .remedy = "Correct the request as the message says."};
+  return ErrorAnswer{.status = 400,
+                     .code = std::move(code),
+                     .message = bad.message,
+                     .param = bad.field,
+                     .at_fault = "app",
+                     .say = "The application sent a request that cannot be read.",
+                     .remedy = "Correct the request as the message says."};
 }
 
-ErrorAnswer unknown_path(std::string_view method, std::string_view path) {
-  return {.status = 404,
-          .code = "unknown_path",
-          .message = fmt::format("there is nothing at {} {}; the base URL for OpenAI SDKs ends "
-                                 "in /v1",
-                                 shown(method), shown(path)),
-          .at_fault = "app",
-          .say = "The application called an address that does not exist.",
-          .remedy = "Check the base URL."};
+Failure unknown_path(std::string_view method, std::string_view path) {
+  return ErrorAnswer{
+      .status = 404,
+      .code = "unknown_path",
+      .message = fmt::format("there is nothing at {} {}; the base URL for OpenAI SDKs ends "
+                             "in /v1",
+                             shown(method), shown(path)),
+      .at_fault = "app",
+      .say = "The application called an address that does not exist.",
+      .remedy = "Check the base URL."};
 }
 
-ErrorAnswer wrong_method(std::string_view method, std::string_view path) {
-  return {.status = 405,
-          .code = "method_not_allowed",
-          .message = fmt::format("{} is not possible at {}", shown(method), shown(path)),
-          .at_fault = "app",
-          .say = "The application called an address in the wrong way.",
-          .remedy = "Check the HTTP method."};
+Failure wrong_method(std::string_view method, std::string_view path) {
+  return ErrorAnswer{.status = 405,
+                     .code = "method_not_allowed",
+                     .message = fmt::format("{} is not possible at {}", shown(method), shown(path)),
+                     .at_fault = "app",
+                     .say = "The application called an address in the wrong way.",
+                     .remedy = "Check the HTTP method."};
 }
 
-ErrorAnswer bad_target(std::string_view why) {
-  return {.status = 400,
-          .code = "malformed_path",
-          .message = std::string(why),
-          .at_fault = "app",
-          .say = "The application called an address that is not well formed.",
-          .remedy = "Check the base URL and the path."};
+Failure bad_target(std::string_view why) {
+  return ErrorAnswer{.status = 400,
+                     .code = "malformed_path",
+                     .message = std::string(why),
+                     .at_fault = "app",
+                     .say = "The application called an address that is not well formed.",
+                     .remedy = "Check the base URL and the path."};
 }
 
-ErrorAnswer not_routed(const route::RouteFailure& failure, std::string_view model) {
+Failure not_routed(const route::RouteFailure& failure, std::string_view model) {
   ErrorAnswer answer{.status = 404,
                      .code = "unknown_model",
                      .param = "model",
@@ -150,20 +156,21 @@ ErrorAnswer not_routed(const route::RouteFailure& failure, std::string_view mode
   return answer;
 }
 
-ErrorAnswer model_not_allowed(std::string_view model) {
-  return {.status = 403,
-          .code = "model_not_allowed",
-          .message = fmt::format("this virtual key may not use the model \"{}\"", shown(model)),
-          .param = "model",
-          .at_fault = "app",
-          .say = "The application may not use this model.",
-          .remedy =
-              "Use a model that the key allows (GET /v1/models), or make a key with other "
-              "--models."};
+Failure model_not_allowed(std::string_view model) {
+  return ErrorAnswer{
+      .status = 403,
+      .code = "model_not_allowed",
+      .message = fmt::format("this virtual key may not use the model \"{}\"", shown(model)),
+      .param = "model",
+      .at_fault = "app",
+      .say = "The application may not use this model.",
+      .remedy =
+          "Use a model that the key allows (GET /v1/models), or make a key with other "
+          "--models."};
 }
 
-ErrorAnswer cannot_be_priced(std::string_view model) {
-  return {
+Failure cannot_be_priced(std::string_view model) {
+  return ErrorAnswer{
       .status = 422,
       .code = "cannot_be_priced",
       .message = fmt::format("the price of \"{}\" is not known, so its cost cannot be limited",
@@ -176,39 +183,42 @@ ErrorAnswer cannot_be_priced(std::string_view model) {
                             shown(model))};
 }
 
-ErrorAnswer cannot_be_bounded(std::string_view model, std::string_view field) {
-  return {.status = 422,
-          .code = "cannot_be_bounded",
-          .message = fmt::format("the field \"{}\" can add to the cost of \"{}\" without a bound "
-                                 "that is known beforehand, so the request is refused",
-                                 shown(field), shown(model)),
-          .param = std::string(field),
-          .at_fault = "app",
-          .say = "The request could cost more than can be known beforehand.",
-          .remedy = "Leave the field out."};
+Failure cannot_be_bounded(std::string_view model, std::string_view field) {
+  return ErrorAnswer{
+      .status = 422,
+      .code = "cannot_be_bounded",
+      .message = fmt::format("the field \"{}\" can add to the cost of \"{}\" without a bound "
+                             "that is known beforehand, so the request is refused",
+                             shown(field), shown(model)),
+      .param = std::string(field),
+      .at_fault = "app",
+      .say = "The request could cost more than can be known beforehand.",
+      .remedy = "Leave the field out."};
 }
 
-ErrorAnswer no_budget() {
-  return {.status = 402,
-          .code = "no_budget",
-          .message = "no budget applies to this request, and nothing is spent without a limit",
-          .at_fault = "budget",
-          .say = "No spending limit has been set, so nothing may be spent.",
-          .remedy = "Set one: claviger budget set --scope each-owner --limit 10.00 --per month"};
+Failure no_budget() {
+  return ErrorAnswer{
+      .status = 402,
+      .code = "no_budget",
+      .message = "no budget applies to this request, and nothing is spent without a limit",
+      .at_fault = "budget",
+      .say = "No spending limit has been set, so nothing may be spent.",
+      .remedy = "Set one: claviger budget set --scope each-owner --limit 10.00 --per month"};
 }
 
-ErrorAnswer too_many_budgets(std::size_t count) {
-  return {.status = 402,
-          .code = "too_many_budgets",
-          .message = fmt::format("{} budgets apply to this request; at most {} can be held at once",
-                                 count, budget::BudgetSet::kMost),
-          .at_fault = "budget",
-          .say = "Too many spending limits apply at once.",
-          .remedy = "Remove one of them: claviger budget list"};
+Failure too_many_budgets(std::size_t count) {
+  return ErrorAnswer{
+      .status = 402,
+      .code = "too_many_budgets",
+      .message = fmt::format("{} budgets apply to this request; at most {} can be held at once",
+                             count, budget::BudgetSet::kMost),
+      .at_fault = "budget",
+      .say = "Too many spending limits apply at once.",
+      .remedy = "Remove one of them: claviger budget list"};
 }
 
-ErrorAnswer budget_refused(const budget::Refusal& refusal, std::string_view budget_name,
-                           NanoUsd asked, std::int64_t fits_output_tokens) {
+Failure budget_refused(const budget::Refusal& refusal, std::string_view budget_name, NanoUsd asked,
+                       std::int64_t fits_output_tokens) {
   switch (refusal.error) {
     case budget::LedgerError::exhausted:
       break;
@@ -216,18 +226,19 @@ ErrorAnswer budget_refused(const budget::Refusal& refusal, std::string_view budg
     case budget::LedgerError::too_many_holds:
     case budget::LedgerError::unknown_hold:
     case budget::LedgerError::unavailable:
-      return {.status = 503,
-              .code = refusal.error == budget::LedgerError::too_many_holds ? "too_many_requests"
-                                                                           : "ledger_unavailable",
-              .message = refusal.error == budget::LedgerError::too_many_holds
-                             ? "too many requests hold money at once; try again shortly"
-                             : "money cannot be held at the moment (is the disk full?), so nothing "
-                               "is sent",
-              .at_fault = "gateway",
-              .say = "The gateway cannot keep its books at the moment.",
-              .remedy = "The operator finds the reason with: claviger doctor",
-              .retry = Retry::after,
-              .retry_after_s = 5};
+      return ErrorAnswer{
+          .status = 503,
+          .code = refusal.error == budget::LedgerError::too_many_holds ? "too_many_requests"
+                                                                       : "ledger_unavailable",
+          .message = refusal.error == budget::LedgerError::too_many_holds
+                         ? "too many requests hold money at once; try again shortly"
+                         : "money cannot be held at the moment (is the disk full?), so nothing "
+                           "is sent",
+          .at_fault = "gateway",
+          .say = "The gateway cannot keep its books at the moment.",
+          .remedy = "The operator finds the reason with: claviger doctor",
+          .retry = Retry::after,
+          .retry_after_s = 5};
   }
   std::string message = fmt::format("{} has {} left", budget_name, to_display(refusal.left));
   if (refusal.resets_at) message += " until " + when(*refusal.resets_at);
@@ -238,51 +249,51 @@ ErrorAnswer budget_refused(const budget::Refusal& refusal, std::string_view budg
   } else {
     message += refusal.resets_at ? "Raise the limit, or wait until it resets." : "Raise the limit.";
   }
-  return {.status = 402,
-          .code = "budget_exhausted",
-          .message = std::move(message),
-          .at_fault = "budget",
-          .say = "The spending limit that its owner set here is reached.",
-          .remedy = "The owner can raise it: claviger budget list, claviger budget set"};
+  return ErrorAnswer{.status = 402,
+                     .code = "budget_exhausted",
+                     .message = std::move(message),
+                     .at_fault = "budget",
+                     .say = "The spending limit that its owner set here is reached.",
+                     .remedy = "The owner can raise it: claviger budget list, claviger budget set"};
 }
 
-ErrorAnswer operation_not_offered(std::string_view provider, std::string_view operation) {
-  return {.status = 422,
-          .code = "operation_not_offered",
-          .message = fmt::format("{} does not offer {}", provider, operation),
-          .param = "model",
-          .at_fault = "app",
-          .say = "The model cannot do what the application asks of it.",
-          .remedy = "Choose another model."};
+Failure operation_not_offered(std::string_view provider, std::string_view operation) {
+  return ErrorAnswer{.status = 422,
+                     .code = "operation_not_offered",
+                     .message = fmt::format("{} does not offer {}", provider, operation),
+                     .param = "model",
+                     .at_fault = "app",
+                     .say = "The model cannot do what the application asks of it.",
+                     .remedy = "Choose another model."};
 }
 
-ErrorAnswer credential_gone() {
-  return {.status = 503,
-          .code = "credential_unavailable",
-          .message = "the credential for this model cannot be opened",
-          .at_fault = "gateway",
-          .say = "The gateway cannot open the key that it keeps for this model.",
-          .remedy = "The operator finds the reason with: claviger vault status"};
+Failure credential_gone() {
+  return ErrorAnswer{.status = 503,
+                     .code = "credential_unavailable",
+                     .message = "the credential for this model cannot be opened",
+                     .at_fault = "gateway",
+                     .say = "The gateway cannot open the key that it keeps for this model.",
+                     .remedy = "The operator finds the reason with: claviger vault status"};
 }
 
-ErrorAnswer runner_failed(const route::RunnerFailure& failure) {
+Failure runner_failed(const route::RunnerFailure& failure) {
   const bool later = failure.error == route::RunnerError::too_slow ||
                      failure.error == route::RunnerError::backing_off ||
                      failure.error == route::RunnerError::stopping;
   const bool is_models = failure.error == route::RunnerError::model_missing ||
                          failure.error == route::RunnerError::start_failed;
-  return {.status = failure.error == route::RunnerError::too_slow ? 504 : 503,
-          .code = "runner_unavailable",
-          .message = failure.message,
-          .at_fault = is_models ? "account" : "gateway",
-          .say = "The model on this machine could not be started.",
-          .remedy = "The operator finds the reason with: claviger doctor",
-          .retry = later ? Retry::after : Retry::no,
-          .retry_after_s = later ? 10 : 0};
+  return ErrorAnswer{.status = failure.error == route::RunnerError::too_slow ? 504 : 503,
+                     .code = "runner_unavailable",
+                     .message = failure.message,
+                     .at_fault = is_models ? "account" : "gateway",
+                     .say = "The model on this machine could not be started.",
+                     .remedy = "The operator finds the reason with: claviger doctor",
+                     .retry = later ? Retry::after : Retry::no,
+                     .retry_after_s = later ? 10 : 0};
 }
 
-ErrorAnswer not_connected(const net::ConnectFailure& failure, std::string_view provider,
-                          bool is_own_endpoint) {
+Failure not_connected(const net::ConnectFailure& failure, std::string_view provider,
+                      bool is_own_endpoint) {
   ErrorAnswer answer{
       .status = failure.timed_out ? 504 : 502,
       .code = failure.timed_out ? "provider_connect_timeout" : "provider_unreachable",
@@ -306,7 +317,7 @@ ErrorAnswer not_connected(const net::ConnectFailure& failure, std::string_view p
   return answer;
 }
 
-ErrorAnswer broken_off(net::IoError error, std::string_view provider, std::string_view stage) {
+Failure broken_off(net::IoError error, std::string_view provider, std::string_view stage) {
   const bool slow = error == net::IoError::timed_out;
   ErrorAnswer answer{
       .status = slow ? 504 : 502,
@@ -322,52 +333,53 @@ ErrorAnswer broken_off(net::IoError error, std::string_view provider, std::strin
   return answer;
 }
 
-ErrorAnswer bad_provider_answer(std::string_view provider, std::string_view why) {
-  return {.status = 502,
-          .code = "bad_provider_answer",
-          .message = fmt::format("{} answered in a way that cannot be used: {}", provider, why),
-          .at_fault = "provider",
-          .confidence = 0.7,
-          .say = fmt::format("{} gave an answer that cannot be read.", provider),
-          .remedy = "Check the base URL of the credential, then the provider's status page.",
-          .retry = Retry::no};
+Failure bad_provider_answer(std::string_view provider, std::string_view why) {
+  return ErrorAnswer{
+      .status = 502,
+      .code = "bad_provider_answer",
+      .message = fmt::format("{} answered in a way that cannot be used: {}", provider, why),
+      .at_fault = "provider",
+      .confidence = 0.7,
+      .say = fmt::format("{} gave an answer that cannot be read.", provider),
+      .remedy = "Check the base URL of the credential, then the provider's status page.",
+      .retry = Retry::no};
 }
 
-ErrorAnswer draining() {
-  return {.status = 503,
-          .code = "draining",
-          .message = "the server is being stopped; try again in a few seconds",
-          .at_fault = "gateway",
-          .say = "The gateway is restarting.",
-          .remedy = "Try again.",
-          .retry = Retry::after,
-          .retry_after_s = 2};
+Failure draining() {
+  return ErrorAnswer{.status = 503,
+                     .code = "draining",
+                     .message = "the server is being stopped; try again in a few seconds",
+                     .at_fault = "gateway",
+                     .say = "The gateway is restarting.",
+                     .remedy = "Try again.",
+                     .retry = Retry::after,
+                     .retry_after_s = 2};
 }
 
-ErrorAnswer unknown_request() {
-  return {.status = 404,
-          .code = "unknown_request",
-          .message =
-              "this virtual key made no request of that id (it is in the "
-              "x-claviger-request-id header of each answer)",
-          .at_fault = "app",
-          .say = "The application asked about a request that it did not make.",
-          .remedy = "Check the id."};
+Failure unknown_request() {
+  return ErrorAnswer{.status = 404,
+                     .code = "unknown_request",
+                     .message =
+                         "this virtual key made no request of that id (it is in the "
+                         "x-claviger-request-id header of each answer)",
+                     .at_fault = "app",
+                     .say = "The application asked about a request that it did not make.",
+                     .remedy = "Check the id."};
 }
 
-ErrorAnswer records_unavailable() {
-  return {.status = 503,
-          .code = "records_unavailable",
-          .message = "the records cannot be read at the moment; try again shortly",
-          .at_fault = "gateway",
-          .say = "The gateway cannot read its records at the moment.",
-          .remedy = "The operator finds the reason with: claviger doctor",
-          .retry = Retry::after,
-          .retry_after_s = 2};
+Failure records_unavailable() {
+  return ErrorAnswer{.status = 503,
+                     .code = "records_unavailable",
+                     .message = "the records cannot be read at the moment; try again shortly",
+                     .at_fault = "gateway",
+                     .say = "The gateway cannot read its records at the moment.",
+                     .remedy = "The operator finds the reason with: claviger doctor",
+                     .retry = Retry::after,
+                     .retry_after_s = 2};
 }
 
-ErrorAnswer provider_said(int status, std::string_view provider, bool has_retry_after,
-                          int retry_after_s) {
+Failure provider_said(int status, std::string_view provider, bool has_retry_after,
+                      int retry_after_s) {
   struct Row {
     std::string_view at_fault, say, remedy;
     double confidence;

@@ -13,6 +13,7 @@
 #include "access/directory.h"
 #include "api/dialect.h"
 #include "base/ids.h"
+#include "base/task.h"
 #include "budget/budget_book.h"
 #include "net/egress.h"
 #include "net/http/write.h"
@@ -39,39 +40,41 @@ class Failure {
 
 /// Of a stage: go on, or give this answer.
 using Done = std::expected<void, Failure>;
+/// A stage that has already failed.
+Task<Done> give_up(Failure failure);
 
-ErrorAnswer key_refused(access::AccessError error);
-ErrorAnswer two_keys();
-ErrorAnswer too_fast(const access::TooFast& too_fast);
-ErrorAnswer bad_request(const exchange::BadRequest& bad);
-ErrorAnswer unknown_path(std::string_view method, std::string_view path);
-ErrorAnswer wrong_method(std::string_view method, std::string_view path);
-ErrorAnswer bad_target(std::string_view why);
-ErrorAnswer not_routed(const route::RouteFailure& failure, std::string_view model);
-ErrorAnswer model_not_allowed(std::string_view model);
-ErrorAnswer cannot_be_priced(std::string_view model);
-ErrorAnswer cannot_be_bounded(std::string_view model, std::string_view field);
-ErrorAnswer no_budget();
-ErrorAnswer too_many_budgets(std::size_t count);
+Failure key_refused(access::AccessError error);
+Failure two_keys();
+Failure too_fast(const access::TooFast& too_fast);
+Failure bad_request(const exchange::BadRequest& bad);
+Failure unknown_path(std::string_view method, std::string_view path);
+Failure wrong_method(std::string_view method, std::string_view path);
+Failure bad_target(std::string_view why);
+Failure not_routed(const route::RouteFailure& failure, std::string_view model);
+Failure model_not_allowed(std::string_view model);
+Failure cannot_be_priced(std::string_view model);
+Failure cannot_be_bounded(std::string_view model, std::string_view field);
+Failure no_budget();
+Failure too_many_budgets(std::size_t count);
 /// `asked` is the worst case of the request; `fits_output_tokens` is what max_tokens could be
 /// to fit, 0 where nothing would.
-ErrorAnswer budget_refused(const budget::Refusal& refusal, std::string_view budget_name,
-                           NanoUsd asked, std::int64_t fits_output_tokens);
-ErrorAnswer operation_not_offered(std::string_view provider, std::string_view operation);
-ErrorAnswer credential_gone();
-ErrorAnswer runner_failed(const route::RunnerFailure& failure);
-ErrorAnswer not_connected(const net::ConnectFailure& failure, std::string_view provider,
-                          bool is_own_endpoint);
-ErrorAnswer broken_off(net::IoError error, std::string_view provider, std::string_view stage);
-ErrorAnswer bad_provider_answer(std::string_view provider, std::string_view why);
-ErrorAnswer draining();
-ErrorAnswer unknown_request();
-ErrorAnswer records_unavailable();
+Failure budget_refused(const budget::Refusal& refusal, std::string_view budget_name, NanoUsd asked,
+                       std::int64_t fits_output_tokens);
+Failure operation_not_offered(std::string_view provider, std::string_view operation);
+Failure credential_gone();
+Failure runner_failed(const route::RunnerFailure& failure);
+Failure not_connected(const net::ConnectFailure& failure, std::string_view provider,
+                      bool is_own_endpoint);
+Failure broken_off(net::IoError error, std::string_view provider, std::string_view stage);
+Failure bad_provider_answer(std::string_view provider, std::string_view why);
+Failure draining();
+Failure unknown_request();
+Failure records_unavailable();
 
 /// A provider's own error, judged by its status alone and saying so: the verdict engine
 /// replaces this with evidence.
-ErrorAnswer provider_said(int status, std::string_view provider, bool has_retry_after,
-                          int retry_after_s);
+Failure provider_said(int status, std::string_view provider, bool has_retry_after,
+                      int retry_after_s);
 
 /// What SDKs and scripts read without parsing the body: whose fault, and whether to retry.
 void add_error_headers(net::http::HeadWriter& head, const ErrorAnswer& error);

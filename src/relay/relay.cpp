@@ -39,25 +39,25 @@ Task<void> Relay::serve(net::ServerConnection& caller, const net::http::Target& 
   const std::string_view method = caller.head().method;
   if (is_draining_) {
     caller.close_after_answer();
-    co_return co_await answer_error(caller, dialect, draining(), nullptr);
+    return answer_error(caller, dialect, draining(), nullptr);
   }
   for (const Surface& call : kCalls) {
     if (target.path != call.path) continue;
     if (method != "POST") {
-      co_return co_await answer_error(caller, dialect, wrong_method(method, target.path), nullptr);
+      return answer_error(caller, dialect, wrong_method(method, target.path), nullptr);
     }
-    co_return co_await serve_call(caller, target, dialect, call.operation);
+    return serve_call(caller, target, dialect, call.operation);
   }
   const bool is_models = target.path == kModels || target.path.starts_with("/v1/models/");
   const bool is_past = target.path.starts_with(kRequests) && parts_.history != nullptr;
   if (!is_models && !is_past) {
-    co_return co_await answer_error(caller, dialect, unknown_path(method, target.path), nullptr);
+    return answer_error(caller, dialect, unknown_path(method, target.path), nullptr);
   }
   if (method != "GET") {
-    co_return co_await answer_error(caller, dialect, wrong_method(method, target.path), nullptr);
+    return answer_error(caller, dialect, wrong_method(method, target.path), nullptr);
   }
-  if (is_models) co_return co_await serve_models(caller, target, dialect);
-  co_return co_await serve_past_request(caller, target, dialect);
+  if (is_models) return serve_models(caller, target, dialect);
+  return serve_past_request(caller, target, dialect);
 }
 
 Task<void> Relay::serve_call(net::ServerConnection& caller, const net::http::Target& target,
@@ -115,20 +115,20 @@ Task<Done> Relay::call_provider(Job& job) {
   // The key, or the runner's token, that opens the way.
   if (!job.target.local_model.is_none()) {
     if (parts_.runner == nullptr) {
-      co_return std::unexpected(runner_failed(
+      return give_up(runner_failed(
           {.error = route::RunnerError::no_runner, .message = "this server runs no model files"}));
     }
-    co_return co_await call_runner(job);
+    return call_runner(job);
   }
   const auto* const credential = job.world->credentials->find(job.target.credential);
   if (credential == nullptr || credential->about.disabled) {
-    co_return std::unexpected(credential_gone());
+    return give_up(credential_gone());
   }
   const std::string& base_url =
       job.target.base_url.empty() ? job.profile->base_url : job.target.base_url;
   const Address* const address = address_of(base_url);
-  if (address == nullptr) co_return std::unexpected(credential_gone());
-  co_return co_await send_and_deliver(job, *address, credential->key.reveal());
+  if (address == nullptr) return give_up(credential_gone());
+  return send_and_deliver(job, *address, credential->key.reveal());
 }
 
 Task<Done> Relay::call_runner(Job& job) {

@@ -81,7 +81,7 @@ class Relay {
   Done understand(Job& job);
   Done find_target(Job& job);
   Done bound_cost(Job& job);
-  api::ErrorAnswer refusal_of(const Job& job, const budget::Refusal& refusal) const;
+  Failure refusal_of(const Job& job, const budget::Refusal& refusal) const;
   void clamp_output(Job& job);
 
   // Money, provider, answer.
@@ -109,8 +109,7 @@ class Relay {
   Task<void> answer_error(net::ServerConnection& caller, const api::Dialect& dialect,
                           Failure failure, Job* job);
   void add_job_headers(net::http::HeadWriter& head, const Job& job) const;
-  api::ErrorAnswer broken(Job& job, const net::AnswerFailure& failure,
-                          std::string_view stage) const;
+  Failure broken(Job& job, const net::AnswerFailure& failure, std::string_view stage) const;
 
   // The record (relay.cpp).
   void begin_record(Job& job);
