@@ -65,7 +65,7 @@ std::expected<std::filesystem::path, std::string> find_runner(
   if (!cache.is_absolute()) {
     cache = std::filesystem::path(environment("HOME").value_or("/root")) / ".cache";
   }
-  const auto built = cache / "claviger/runner" / program_name;
+  auto built = cache / "claviger/runner" / program_name;
   if (is_program(built)) return built;
   return std::unexpected(fmt::format(
       "no llama-server on this machine: it is neither on the PATH nor at {}. Run "

@@ -348,7 +348,7 @@ void RunnerSupervisor::start_runner(SlotNumber slot, LocalModelId id) {
   auto started = RunnerProcess::start(
       {model, inspection->need, settings_.tuning, sandbox, settings_.users, *program,
        settings_.run_folder / fmt::format("{}{}", folder_prefix, slot)});
-  if (!started) return give_up(std::move(started.error()));
+  if (!started) return give_up(started.error());
   addresses_[slot] = {started->socket_path(), started->token()};
   const auto [runner, is_new] =
       runners_.try_emplace(slot, Supervised{std::move(*started), {}, {}, {}, {}, {}, 0});

@@ -1,43 +1,100 @@
 #include "net/buffer.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <vector>
 
 #include "base/secret.h"
 
 namespace claviger::net {
 namespace {
 
-/// Blocks of one size that nobody on this thread uses. Bounded, so that a burst is not kept for
-/// ever.
-struct FreeBlocks {
-  struct Node {
-    Node* next;
-  };
-  const std::size_t capacity;  ///< Of each, without the padding.
-  const std::size_t kept_max;
-  Node* first = nullptr;
-  std::size_t count = 0;
-  bool is_closed = false;  ///< A block released when the thread ends goes to the heap.
-  ~FreeBlocks() {
-    while (first != nullptr) std::free(std::exchange(first, first->next));
-    is_closed = true;
+/// Small blocks: a page each, apart from the heap. There the many that a burst needs would lie
+/// between what lives on, and none of their pages could ever be given back.
+class SmallBlocks {
+ public:
+  SmallBlocks() = default;
+  SmallBlocks(const SmallBlocks&) = delete;
+  SmallBlocks& operator=(const SmallBlocks&) = delete;
+  ~SmallBlocks() {
+    if (in_use_ != 0) return;  // Some are with buffers that outlive this thread, or came here.
+    for (char* const slab : slabs_) munmap(slab, kSlabBytes);
+  }
+
+  char* take() {
+    if (free_.empty()) add_slab();
+    if (free_.size() == cold_) --cold_;
+    char* const block = free_.back();
+    free_.pop_back();
+    ++in_use_;
+    return block;
+  }
+  void give_back(char* block) {
+    --in_use_;
+    const bool has_room = free_.size() < free_.capacity();  // Always, but for another thread's.
+    if (has_room && free_.size() - cold_ < kWarmMax) {
+      free_.push_back(block);
+      return;
+    }
+    // What lies at the front is reached last, so that the warm ones are used again first.
+    madvise(block, kPageBytes, MADV_DONTNEED);
+    if (!has_room) return;
+    free_.push_back(block);
+    std::swap(free_[cold_], free_.back());
+    ++cold_;
+  }
+
+ private:
+  static constexpr std::size_t kPageBytes = 4096;
+  static constexpr std::size_t kSlabBytes = 64 * kPageBytes;
+  static constexpr std::size_t kWarmMax = 256;
+  static_assert(kSmallBlockBytes + kBufferPadding == kPageBytes);
+
+  void add_slab() {
+    free_.reserve((slabs_.size() + 1) * (kSlabBytes / kPageBytes));
+    slabs_.reserve(slabs_.size() + 1);
+    void* const slab =
+        mmap(nullptr, kSlabBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (slab == MAP_FAILED) throw std::bad_alloc();
+    slabs_.push_back(static_cast<char*>(slab));
+    for (std::size_t at = kSlabBytes; at > 0; at -= kPageBytes) {
+      free_.push_back(slabs_.back() + at - kPageBytes);
+    }
+    // Nobody has touched them yet.
+    cold_ = free_.size();
+  }
+
+  std::vector<char*> slabs_;
+  std::vector<char*> free_;  ///< The first `cold_` of them hold no memory.
+  std::size_t cold_ = 0;
+  std::int64_t in_use_ = 0;
+};
+
+/// Large blocks that nobody on this thread uses. Bounded, so that a burst is not kept for ever.
+struct LargeBlocks {
+  static constexpr std::size_t kKeptMax = 16;
+  std::vector<char*> free;
+  LargeBlocks() { free.reserve(kKeptMax); }
+  LargeBlocks(const LargeBlocks&) = delete;
+  LargeBlocks& operator=(const LargeBlocks&) = delete;
+  ~LargeBlocks() {
+    for (char* const block : free) std::free(block);
   }
 };
-thread_local FreeBlocks free_small{.capacity = kSmallBlockBytes, .kept_max = 256};
-thread_local FreeBlocks free_large{.capacity = kBlockBytes, .kept_max = 16};
 
-FreeBlocks* blocks_of(std::size_t capacity) {
-  if (capacity == kSmallBlockBytes) return &free_small;
-  return capacity == kBlockBytes ? &free_large : nullptr;
-}
+thread_local SmallBlocks small_blocks;
+thread_local LargeBlocks large_blocks;
 
 char* allocate(std::size_t capacity) {
-  if (FreeBlocks* const blocks = blocks_of(capacity); blocks && blocks->first) {
-    --blocks->count;
-    return reinterpret_cast<char*>(std::exchange(blocks->first, blocks->first->next));
+  if (capacity == kSmallBlockBytes) return small_blocks.take();
+  if (capacity == kBlockBytes && !large_blocks.free.empty()) {
+    char* const block = large_blocks.free.back();
+    large_blocks.free.pop_back();
+    return block;
   }
   auto* const data = static_cast<char*>(std::malloc(capacity + kBufferPadding));
   if (data == nullptr) throw std::bad_alloc();
@@ -45,15 +102,12 @@ char* allocate(std::size_t capacity) {
 }
 
 void give_back(char* data, std::size_t capacity) {
-  FreeBlocks* const blocks = blocks_of(capacity);
-  if (!blocks || blocks->is_closed || blocks->count >= blocks->kept_max) {
-    std::free(data);
+  if (capacity == kSmallBlockBytes) return small_blocks.give_back(data);
+  if (capacity == kBlockBytes && large_blocks.free.size() < LargeBlocks::kKeptMax) {
+    large_blocks.free.push_back(data);
     return;
   }
-  auto* const node = reinterpret_cast<FreeBlocks::Node*>(data);
-  node->next = blocks->first;
-  blocks->first = node;
-  ++blocks->count;
+  std::free(data);
 }
 
 /// The smallest block for `bytes`; beyond the blocks, `bytes` itself.

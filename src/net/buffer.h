@@ -15,9 +15,8 @@ namespace claviger::net {
 
 /// Behind the bytes of every buffer there is room that may be read: simdjson's padding.
 inline constexpr std::size_t kBufferPadding = 64;
-/// What a small block holds: most requests whole, one page with its bookkeeping. (Many requests
-/// at once would otherwise leave a page of every large block behind.)
-inline constexpr std::size_t kSmallBlockBytes = 4096 - kBufferPadding - 16;
+/// What a small block holds, with its padding one page: most requests whole.
+inline constexpr std::size_t kSmallBlockBytes = 4096 - kBufferPadding;
 /// What a large block holds: the longest head that we accept, or two TLS records.
 inline constexpr std::size_t kBlockBytes = 32 * 1024;
 

@@ -22,6 +22,7 @@
 #include "net/resolver.h"
 #include "server/doctor.h"
 #include "server/front_door.h"
+#include "server/heap_trimmer.h"
 #include "server/home.h"
 #include "server/root_key_setting.h"
 #include "server/worker.h"
@@ -97,9 +98,14 @@ class Server final : public ControlDesk, public console::Operations, public rela
   void run() {
     sigset_t signals;
     fill_signals(signals);
+    HeapTrimmer heap;
     for (;;) {
-      int signal = 0;
-      if (sigwait(&signals, &signal) != 0) continue;
+      const timespec a_second{.tv_sec = 1, .tv_nsec = 0};
+      const int signal = sigtimedwait(&signals, nullptr, &a_second);
+      if (signal < 0) {
+        heap.look(clock_.now());
+        continue;
+      }
       if (signal != SIGHUP) {
         spdlog::info("{} was received; no new requests are taken",
                      signal == SIGTERM ? "SIGTERM" : "SIGINT");
