@@ -40,6 +40,8 @@ Socket::~Socket() {
 }
 
 IoResult<std::size_t> Socket::try_read(std::span<char> into) {
+  // Drained, and epoll has not said since that anything came: nobody need be asked.
+  if (!readable_) return std::unexpected(IoError::would_block);
   for (;;) {
     const ssize_t count = recv(fd_, into.data(), into.size(), 0);
     if (count > 0) {
