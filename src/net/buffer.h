@@ -43,6 +43,8 @@ class Buffer {
   std::span<char> room(std::size_t least = 1);
   /// How much can be added without moving what is held.
   std::size_t free_bytes() const { return capacity_ - end_; }
+  /// What it takes of memory, apart from the padding.
+  std::size_t capacity() const { return capacity_; }
   /// `count` bytes of the room are filled now.
   void add(std::size_t count) { end_ += count; }
   void append(std::string_view bytes);

@@ -43,7 +43,7 @@ class Loopback : public ::testing::Test {
 
   /// Answers every request with `ok:` and its body, until the connection ends.
   Task<void> echo(Stream stream) {
-    ServerConnection connection(std::move(stream), limits_, date_line_);
+    ServerConnection connection(std::move(stream), limits_, date_line_, &bodies_);
     for (;;) {
       auto read = co_await connection.read_head();
       if (read) read = co_await connection.read_body();
@@ -105,6 +105,7 @@ class Loopback : public ::testing::Test {
   Egress egress_{resolver_, tls_};
   ServerLimits limits_;
   http::DateLine date_line_;
+  BodyMemory bodies_;
   std::unique_ptr<Listener> listener_;
   Endpoint endpoint_;
   std::vector<std::string> failures_;
@@ -176,6 +177,34 @@ TEST_F(Loopback, RefusesABodyThatIsTooLargeBeforeReadingIt) {
                 HasSubstr("HTTP/1.1 413"));
   }(*this));
   EXPECT_EQ(requests_, 0);
+}
+
+TEST_F(Loopback, BodiesTogetherAreBounded) {
+  limits_.all_bodies_bytes_max = 600'000;  // Memory grows by doubling: one of 512 KiB.
+
+  serve_and([](Loopback_BodiesTogetherAreBounded_Test& t) -> Task<void> {
+    const auto head = [](std::size_t bytes) {
+      return "POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: " + std::to_string(bytes) + "\r\n\r\n";
+    };
+    // The first stays half-way, and holds what it has sent.
+    auto first = co_await t.egress_.connect(t.reactor_, t.endpoint_, t.reactor_.after(5s));
+    (void)co_await first->write_all(head(300'000) + std::string(200'000, 'x'),
+                                    t.reactor_.after(5s));
+    while (t.bodies_.held() < 200'000) co_await t.reactor_.sleep_until(t.reactor_.after(1ms));
+
+    auto second = co_await t.egress_.connect(t.reactor_, t.endpoint_, t.reactor_.after(5s));
+    const std::string refused = co_await t.call(*second, head(300'000) + std::string(300'000, 'y'));
+    EXPECT_THAT(refused, HasSubstr("HTTP/1.1 503"));
+    EXPECT_THAT(refused, HasSubstr("all_bodies_bytes_max"));
+    auto small = co_await t.egress_.connect(t.reactor_, t.endpoint_, t.reactor_.after(5s));
+    EXPECT_THAT(co_await t.call(*small, head(2) + "hi"), HasSubstr("ok:hi"));
+
+    EXPECT_THAT(co_await t.call(*first, std::string(100'000, 'x')), HasSubstr("ok:xxx"));
+    auto third = co_await t.egress_.connect(t.reactor_, t.endpoint_, t.reactor_.after(5s));
+    EXPECT_THAT(co_await t.call(*third, head(300'000) + std::string(300'000, 'z')),
+                HasSubstr("ok:zzz"));
+  }(*this));
+  EXPECT_EQ(bodies_.held(), 0u);
 }
 
 TEST_F(Loopback, TellsACallerWhoWaitsForItToGoOn) {

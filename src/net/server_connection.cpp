@@ -24,6 +24,14 @@ RequestFailure too_large(std::size_t bytes_max) {
                      " bytes; send less, or raise limits.body_bytes_max"};
 }
 
+RequestFailure too_many_bodies() {
+  return {.status = 503,
+          .code = "server_busy",
+          .message =
+              "the requests that are arriving here hold as much memory as they may together; try "
+              "again in a few seconds, send smaller ones, or raise limits.all_bodies_bytes_max"};
+}
+
 RequestFailure too_slow(std::string_view what) {
   return {.status = 408,
           .code = "request_timeout",
@@ -37,10 +45,12 @@ RequestFailure failure_of(IoError error, std::string_view what) {
 }  // namespace
 
 ServerConnection::ServerConnection(Stream stream, const ServerLimits& limits,
-                                   http::DateLine& date_line)
-    : stream_(std::move(stream)), limits_(limits), date_line_(date_line) {}
+                                   http::DateLine& date_line, BodyMemory* bodies)
+    : stream_(std::move(stream)), limits_(limits), date_line_(date_line), bodies_(bodies) {}
 
-ServerConnection::~ServerConnection() = default;
+ServerConnection::~ServerConnection() {
+  if (bodies_ != nullptr) bodies_->give_back(body_bytes_counted_);
+}
 
 std::string_view ServerConnection::body() const {
   if (body_in_buffer_bytes_ > 0) return buffer_.bytes().substr(head_->bytes, body_in_buffer_bytes_);
@@ -53,7 +63,16 @@ void ServerConnection::release_request() {
   if (!ahead_.empty()) buffer_ = std::exchange(ahead_, Buffer());
   head_.reset();
   body_.release();
+  if (bodies_ != nullptr) bodies_->give_back(std::exchange(body_bytes_counted_, 0));
   body_in_buffer_bytes_ = 0;
+}
+
+bool ServerConnection::count_body() {
+  const std::size_t bytes = body_.capacity();
+  if (bodies_ == nullptr || bytes <= body_bytes_counted_) return true;
+  if (!bodies_->take(bytes - body_bytes_counted_, limits_.all_bodies_bytes_max)) return false;
+  body_bytes_counted_ = bytes;
+  return true;
 }
 
 Task<std::expected<void, RequestFailure>> ServerConnection::read_head() {
@@ -144,6 +163,7 @@ Task<std::expected<void, RequestFailure>> ServerConnection::read_body_of_length(
   while (missing > 0) {
     Buffer& into = in_buffer ? buffer_ : body_;
     const std::span<char> room = into.room(1);
+    if (!count_body()) co_return std::unexpected(too_many_bodies());
     const auto count =
         co_await stream_.read_some(room.first(std::min(room.size(), missing)), deadline);
     if (!count) co_return std::unexpected(failure_of(count.error(), "request body"));
@@ -173,6 +193,7 @@ Task<std::expected<void, RequestFailure>> ServerConnection::read_chunked_body() 
         co_return std::unexpected(too_large(limits_.body_bytes_max));
       }
       body_.append(step->payload);
+      if (!count_body()) co_return std::unexpected(too_many_bodies());
       raw.consume(step->consumed);
     }
     if (decoder.is_done()) break;

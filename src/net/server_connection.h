@@ -6,6 +6,7 @@
 /// Memory is held only while there are bytes: a connection that waits for its next request,
 /// or whose answer is being streamed, holds no buffer.
 
+#include <atomic>
 #include <cstdint>
 #include <expected>
 #include <memory>
@@ -22,10 +23,11 @@ namespace claviger::net {
 /// Every bound on what a caller may take of us. All can be set in claviger.toml.
 struct ServerLimits {
   std::size_t body_bytes_max = std::size_t{32} << 20;
-  Duration keep_alive_max = std::chrono::seconds(75);  ///< Waiting for the next request.
-  Duration head_time_max = std::chrono::seconds(10);   ///< First byte of a head to its last.
-  Duration body_time_max = std::chrono::seconds(120);  ///< First byte of a body to its last.
-  Duration write_idle_max = std::chrono::seconds(60);  ///< A caller that takes nothing.
+  std::size_t all_bodies_bytes_max = std::size_t{1} << 30;  ///< See BodyMemory.
+  Duration keep_alive_max = std::chrono::seconds(75);       ///< Waiting for the next request.
+  Duration head_time_max = std::chrono::seconds(10);        ///< First byte of a head to its last.
+  Duration body_time_max = std::chrono::seconds(120);       ///< First byte of a body to its last.
+  Duration write_idle_max = std::chrono::seconds(60);       ///< A caller that takes nothing.
 };
 
 /// Why there is no request. `status` 0: there is nobody to tell, or nothing to say.
@@ -35,9 +37,29 @@ struct RequestFailure {
   std::string message;
 };
 
+/// What the bodies that outgrow their first block hold in memory, of all connections together:
+/// many large ones at once must not take the machine down. Threads: any.
+class BodyMemory {
+ public:
+  /// False, and nothing taken, where there would be more than `bytes_max` then.
+  bool take(std::size_t bytes, std::size_t bytes_max) {
+    const std::size_t before = held_.fetch_add(bytes, std::memory_order_relaxed);
+    if (before + bytes <= bytes_max) return true;
+    give_back(bytes);
+    return false;
+  }
+  void give_back(std::size_t bytes) { held_.fetch_sub(bytes, std::memory_order_relaxed); }
+  std::size_t held() const { return held_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::size_t> held_{0};
+};
+
 class ServerConnection {
  public:
-  ServerConnection(Stream stream, const ServerLimits& limits, http::DateLine& date_line);
+  /// `limits`, `date_line` and `bodies` outlive this. No `bodies`: each is bounded by itself.
+  ServerConnection(Stream stream, const ServerLimits& limits, http::DateLine& date_line,
+                   BodyMemory* bodies = nullptr);
   ~ServerConnection();
   ServerConnection(const ServerConnection&) = delete;
   ServerConnection& operator=(const ServerConnection&) = delete;
@@ -83,6 +105,8 @@ class ServerConnection {
   bool is_idle() const { return is_idle_; }
 
  private:
+  /// Counts what body_ holds. False where all bodies together would hold too much.
+  bool count_body();
   Task<std::expected<void, RequestFailure>> read_body_of_length();
   Task<std::expected<void, RequestFailure>> read_chunked_body();
   Task<IoResult<void>> write_pieces(std::string_view first, std::string_view second,
@@ -94,6 +118,8 @@ class ServerConnection {
   Stream stream_;
   const ServerLimits& limits_;
   http::DateLine& date_line_;
+  BodyMemory* const bodies_;
+  std::size_t body_bytes_counted_ = 0;
   std::unique_ptr<http::RequestHead> head_;
   Buffer buffer_;  ///< The head, and the body where it fits behind it.
   Buffer body_;    ///< A body that does not.

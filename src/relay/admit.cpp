@@ -84,6 +84,7 @@ Task<Done> Relay::read_body(Job& job) {
   const auto read = co_await job.caller.read_body();
   if (read) co_return Done{};
   job.record.caller_left = read.error().status == 0;
+  if (read.error().status == 503) co_return no(server_busy(read.error().message));
   co_return no(ErrorAnswer{.status = read.error().status,
                            .code = read.error().code,
                            .message = read.error().message,

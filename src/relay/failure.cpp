@@ -356,6 +356,17 @@ Failure draining() {
                      .retry_after_s = 2};
 }
 
+Failure server_busy(std::string_view why) {
+  return ErrorAnswer{.status = 503,
+                     .code = "server_busy",
+                     .message = std::string(why),
+                     .at_fault = "gateway",
+                     .say = "Too many large requests arrived at once.",
+                     .remedy = "Try again in a few seconds.",
+                     .retry = Retry::after,
+                     .retry_after_s = 3};
+}
+
 Failure unknown_request() {
   return ErrorAnswer{.status = 404,
                      .code = "unknown_request",

@@ -68,6 +68,7 @@ Failure not_connected(const net::ConnectFailure& failure, std::string_view provi
 Failure broken_off(net::IoError error, std::string_view provider, std::string_view stage);
 Failure bad_provider_answer(std::string_view provider, std::string_view why);
 Failure draining();
+Failure server_busy(std::string_view why);
 Failure unknown_request();
 Failure records_unavailable();
 

@@ -178,6 +178,10 @@ const std::vector<Setting>& settings() {
       number(
           "limits", "body_bytes_max", at_once,
           [](Config& c) -> auto& { return c.caller.body_bytes_max; }, 1024, std::int64_t{1} << 30),
+      number(
+          "limits", "all_bodies_bytes_max", at_once,
+          [](Config& c) -> auto& { return c.caller.all_bodies_bytes_max; }, std::int64_t{1} << 20,
+          std::int64_t{1} << 40),
       duration<seconds>(
           "limits", "keep_alive_seconds_max", at_once,
           [](Config& c) -> auto& { return c.caller.keep_alive_max; }, 1, kDay),

@@ -18,6 +18,7 @@ std::string_view default_config_text() {
 
 [limits]
 # body_bytes_max = 33554432       # A request's body; 32 MiB.
+# all_bodies_bytes_max = 1073741824  # The large ones of all requests together; 1 GiB.
 # keep_alive_seconds_max = 75     # A connection without a request.
 # head_seconds_max = 10           # A request's head, first byte to last.
 # body_seconds_max = 120          # A request's body, first byte to last.

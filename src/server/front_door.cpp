@@ -44,7 +44,8 @@ Task<void> FrontDoor::serve(net::Stream stream) {
                       .has_value();
     }
     if (is_secure && !is_draining_) {
-      net::ServerConnection connection(std::move(stream), parts_.limits, date_line_);
+      net::ServerConnection connection(std::move(stream), parts_.limits, date_line_,
+                                       &parts_.bodies);
       connections_.insert(&connection);
       struct Forget {
         std::unordered_set<net::ServerConnection*>& connections;

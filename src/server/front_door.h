@@ -43,6 +43,7 @@ class FrontDoor {
     std::shared_ptr<net::TlsContext> tls;
     std::size_t connections_max;
     const net::ServerLimits& limits;
+    net::BodyMemory& bodies;
     Who who;
     /// We listen on loopback only, so whoever calls us by another name was led here by DNS.
     bool only_local_names = false;

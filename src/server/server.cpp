@@ -350,6 +350,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
           .tls = listener_tls_,
           .connections_max = std::max<std::size_t>(1, config_.connections_max / count),
           .caller_limits = config_.caller,
+          .bodies = bodies_,
           .provider_limits = config_.provider,
           .only_local_names = net::is_loopback(config_.listen) && !config_.behind_tls_proxy}));
       const auto port = workers_.back()->listen(config_.listen);
@@ -390,6 +391,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
                                            .tls = nullptr,
                                            .connections_max = 64,
                                            .limits = config_.caller,
+                                           .bodies = bodies_,
                                            .who = FrontDoor::Who::operator_});
     return {};
   }
@@ -471,6 +473,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
   std::unique_ptr<vault::Vault> vault_;
   record::Metrics metrics_{{.version = CLAVIGER_VERSION, .revision = ""}};
   const api::OpenAiDialect openai_;
+  net::BodyMemory bodies_;
   std::unique_ptr<record::Recorder> recorder_;
   std::unique_ptr<budget::JournalLedger> ledger_;
   std::unique_ptr<net::Reactor> control_reactor_;

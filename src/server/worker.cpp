@@ -25,6 +25,7 @@ Worker::Worker(Parts parts)
              .tls = std::move(parts.tls),
              .connections_max = parts.connections_max,
              .limits = caller_limits_,
+             .bodies = parts.bodies,
              .who = FrontDoor::Who::callers,
              .only_local_names = parts.only_local_names}) {}
 

@@ -33,6 +33,7 @@ class Worker {
     std::shared_ptr<net::TlsContext> tls;  ///< Null: plain.
     std::size_t connections_max;
     net::ServerLimits caller_limits;
+    net::BodyMemory& bodies;
     relay::Limits provider_limits;
     bool only_local_names;
   };
