@@ -62,17 +62,24 @@ void ServerConnection::release_request() {
   if (buffer_.empty()) buffer_.release();
   if (!ahead_.empty()) buffer_ = std::exchange(ahead_, Buffer());
   head_.reset();
+  release_body();
+  body_in_buffer_bytes_ = 0;
+}
+
+void ServerConnection::release_body() {
   body_.release();
   if (bodies_ != nullptr) bodies_->give_back(std::exchange(body_bytes_counted_, 0));
-  body_in_buffer_bytes_ = 0;
 }
 
 bool ServerConnection::count_body() {
   const std::size_t bytes = body_.capacity();
   if (bodies_ == nullptr || bytes <= body_bytes_counted_) return true;
-  if (!bodies_->take(bytes - body_bytes_counted_, limits_.all_bodies_bytes_max)) return false;
-  body_bytes_counted_ = bytes;
-  return true;
+  if (bodies_->take(bytes - body_bytes_counted_, limits_.all_bodies_bytes_max)) {
+    body_bytes_counted_ = bytes;
+    return true;
+  }
+  release_body();  // It will not be read to its end, and others need the room.
+  return false;
 }
 
 Task<std::expected<void, RequestFailure>> ServerConnection::read_head() {

@@ -105,8 +105,10 @@ class ServerConnection {
   bool is_idle() const { return is_idle_; }
 
  private:
-  /// Counts what body_ holds. False where all bodies together would hold too much.
+  /// Counts what body_ holds. False, and body_ is empty, where all bodies together would hold
+  /// too much.
   bool count_body();
+  void release_body();
   Task<std::expected<void, RequestFailure>> read_body_of_length();
   Task<std::expected<void, RequestFailure>> read_chunked_body();
   Task<IoResult<void>> write_pieces(std::string_view first, std::string_view second,
