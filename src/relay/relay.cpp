@@ -174,18 +174,27 @@ Task<Done> Relay::exchange_on(Job& job, const Address& address, std::string_view
   // From here to its end, whoever goes away takes the other side with them.
   const HangupGuard guard(job.caller.socket(), provider.stream().socket());
   const auto sent = co_await send_request(job, address, key, provider);
-  if (!sent) co_return std::unexpected(broken(job, {.io = sent.error()}, "the request was sent"));
+  // Whoever refuses a large request before it is whole has often said why before hanging up.
+  const bool may_have_answered =
+      !sent && sent.error() != net::IoError::cancelled && job.reached_provider;
+  if (!sent && !may_have_answered) {
+    co_return std::unexpected(broken(job, {.io = sent.error()}, "the request was sent"));
+  }
   job.record.times.sent_us = since_start(job);
   job.caller.release_request();
 
-  const auto head =
-      co_await provider.read_head("POST", parts_.reactor.after(limits_.first_byte_time_max));
+  constexpr Duration kEarlyAnswerTimeMax = std::chrono::seconds(1);
+  const auto head = co_await provider.read_head(
+      "POST", parts_.reactor.after(sent ? limits_.first_byte_time_max : kEarlyAnswerTimeMax));
+  if (!sent && (!head || provider.head().status < 400)) {
+    co_return std::unexpected(broken(job, {.io = sent.error()}, "the request was sent"));
+  }
   if (!head) co_return std::unexpected(broken(job, head.error(), "its answer was awaited"));
   job.record.times.first_byte_us = since_start(job);
   job.record.provider_status = provider.head().status;
 
   auto delivered = co_await deliver(job, provider);
-  if (provider.is_reusable()) parts_.pool.release(address.pool_key, provider.take_stream());
+  if (sent && provider.is_reusable()) parts_.pool.release(address.pool_key, provider.take_stream());
   co_return delivered;
 }
 

@@ -134,6 +134,10 @@ class RelayTest : public ::testing::Test {
     net::ServerConnection connection(std::move(stream), caller_limits_, date_line_);
     for (;;) {
       auto read = co_await connection.read_head();
+      if (read && provider_answers_early_) {
+        (void)co_await connection.stream().write_all(provider_says_.front(), reactor_.after(5s));
+        co_return;
+      }
       if (read) read = co_await connection.read_body();
       if (!read) break;
       provider_saw_ = std::string(connection.body());
@@ -247,6 +251,7 @@ class RelayTest : public ::testing::Test {
   bool is_listening_ = false;
   std::vector<std::string> provider_says_;
   bool provider_closes_ = false;
+  bool provider_answers_early_ = false;  ///< And hangs up, with most of the body unread.
   bool provider_was_left_ = false;
   std::string caller_leaves_at_;
   std::string provider_saw_;
@@ -391,6 +396,22 @@ TEST_F(RelayTest, AClampedBoundIsWrittenIntoTheProvidersRequest) {
   EXPECT_THAT(provider_saw_, Not(HasSubstr("50000")));
   EXPECT_LE(record().held, NanoUsd(10'000'000));
   EXPECT_EQ(balance().spent, NanoUsd(60'000));
+}
+
+TEST_F(RelayTest, ARefusalThatComesBeforeTheRequestIsWholeIsPassedOn) {
+  limit(dollars(1'000'000));
+  publish();
+  provider_answers_early_ = true;
+  provider_says_ = {json_answer(R"({"error":{"message":"send less"}})", "413 Content Too Large",
+                                "connection: close\r\n")};
+  const std::string answer =
+      ask(R"({"model":"box/m","messages":[{"role":"user","content":")" +
+          std::string(std::size_t{20} << 20, 'x') + R"("}],"max_tokens":5})");
+  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 413"));
+  EXPECT_THAT(answer, HasSubstr("send less"));
+  EXPECT_EQ(balance().spent, NanoUsd(0));
+  EXPECT_EQ(balance().held, NanoUsd(0));
+  EXPECT_EQ(pool_.idle(), 0u);
 }
 
 TEST_F(RelayTest, WithoutABoundOfTheCallersOursIsWrittenIn) {
