@@ -1,7 +1,8 @@
 #pragma once
 
 /// Names to addresses. The C library's resolver does the work (it knows the machine's own
-/// rules) on two threads of its own, because it blocks; answers are kept for a while.
+/// rules) on two threads of its own, because it blocks; answers are kept for a while, and whoever
+/// asks for a name that is being looked up waits for the same answer.
 
 #include <sys/socket.h>
 
@@ -32,11 +33,15 @@ using Addresses = std::shared_ptr<const std::vector<Address>>;
 /// Threads: resolve() from any reactor's thread.
 class Resolver {
  public:
+  using LookUp = std::expected<Addresses, std::string> (*)(const std::string& host,
+                                                           std::uint16_t port);
   struct Options {
     Duration keep_for = std::chrono::seconds(30);
     Duration keep_failure_for = std::chrono::seconds(2);
     std::size_t names_max = 4096;
-    std::size_t queue_max = 1024;
+    std::size_t queue_max = 1024;  ///< Names that are being looked up.
+    /// Blocks. Null: the C library's.
+    LookUp look_up = nullptr;
   };
   explicit Resolver(const Clock& clock);
   Resolver(const Clock& clock, Options options);
@@ -53,21 +58,26 @@ class Resolver {
     Instant until;
   };
   /// Shared by whoever waits and whoever works, since either may be gone first.
-  struct Question {
-    std::string host;
-    std::uint16_t port = 0;
+  struct Asker {
     Reactor* reactor = nullptr;
     Wait* waiting = nullptr;  ///< Touched on the reactor's thread only.
     std::expected<Addresses, std::string> answer = std::unexpected("");
+  };
+  struct Question {
+    std::string host;
+    std::uint16_t port = 0;
+    std::vector<std::shared_ptr<Asker>> askers;
   };
 
   void work();
 
   const Clock& clock_;
   const Options options_;
+  const LookUp look_up_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<std::shared_ptr<Question>> questions_;
+  std::unordered_map<std::string, Question> questions_;  ///< By host and port, as answers_ are.
+  std::deque<std::string> queue_;                        ///< Of those that nobody works on yet.
   std::unordered_map<std::string, Answer> answers_;
   bool stopping_ = false;
   std::vector<std::jthread> workers_;
