@@ -384,6 +384,24 @@ TEST_F(SecureLoopback, CarriesRequestsAndLargeBodies) {
   }(*this));
 }
 
+TEST_F(SecureLoopback, ARefusalReachesACallerWhoIsStillSending) {
+  limits_.body_bytes_max = 1000;
+  serve_securely_and(
+      [](SecureLoopback_ARefusalReachesACallerWhoIsStillSending_Test& t) -> Task<void> {
+        Egress trusting(t.resolver_, TlsContext::for_providers(t.folder_ / "cert.pem").value());
+        trusting.set_policy(std::make_shared<EgressPolicy>(
+            EgressPolicy{.allow = {{"127.0.0.1", t.endpoint_.port}}}));
+        auto stream = co_await trusting.connect(t.reactor_, t.endpoint_, t.reactor_.after(5s));
+        EXPECT_TRUE(stream);
+        if (!stream) co_return;
+        EXPECT_THAT(co_await t.call(*stream,
+                                    "POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 3000000"
+                                    "\r\n\r\n" +
+                                        std::string(3'000'000, 'y')),
+                    HasSubstr("HTTP/1.1 413"));
+      }(*this));
+}
+
 TEST_F(SecureLoopback, ACertificateThatNobodyVouchesForIsRefused) {
   serve_securely_and(
       [](SecureLoopback_ACertificateThatNobodyVouchesForIsRefused_Test& t) -> Task<void> {

@@ -1,7 +1,5 @@
 #include "net/server_connection.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -322,16 +320,21 @@ Task<IoResult<void>> ServerConnection::write_all_pieces(std::string_view first,
 }
 
 Task<void> ServerConnection::linger() {
-  if (stream_.is_tls() || socket().hung_up() || socket().cancelled()) co_return;
-  shutdown(socket().fd(), SHUT_WR);
+  if (socket().hung_up() || socket().cancelled()) co_return;
+  stream_.end_writing();
+  // What still comes is thrown away as it is, under TLS too: to close with it unread would
+  // reset the connection, and take the answer out of the caller's hands.
   const Deadline deadline = reactor().after(std::chrono::seconds(2));
   std::size_t discarded = 0;
   constexpr std::size_t kDiscardedMax = std::size_t{4} << 20;
   while (discarded < kDiscardedMax) {
     buffer_.release();
-    const auto count = co_await stream_.read_some(buffer_.room(1), deadline);
-    if (!count) co_return;
-    discarded += *count;
+    const auto count = socket().try_read(buffer_.room(1));
+    if (count) {
+      discarded += *count;
+    } else if (count.error() != IoError::would_block || !co_await socket().readable(deadline)) {
+      co_return;
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <climits>
@@ -144,12 +145,20 @@ Task<IoResult<void>> Stream::write_all(std::string_view first, std::string_view 
   co_return co_await write_all(second, deadline);
 }
 
+void Stream::say_goodbye() {
+  if (ssl_ == nullptr || socket_ == nullptr || socket_->hung_up()) return;
+  ERR_clear_error();
+  SSL_shutdown(ssl_.get());  // Once: a second one would wait for the peer's.
+  ERR_clear_error();
+}
+
+void Stream::end_writing() {
+  say_goodbye();
+  ::shutdown(socket_->fd(), SHUT_WR);
+}
+
 void Stream::close() {
-  if (ssl_ != nullptr && socket_ != nullptr && !socket_->hung_up()) {
-    ERR_clear_error();
-    SSL_shutdown(ssl_.get());
-    ERR_clear_error();
-  }
+  if (ssl_ != nullptr && (SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) == 0) say_goodbye();
   ssl_.reset();
   socket_.reset();
 }

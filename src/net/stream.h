@@ -56,6 +56,9 @@ class Stream {
   Task<IoResult<void>> write_all(std::string_view first, std::string_view second,
                                  Deadline deadline);
 
+  /// Says that nothing more will come (TLS close_notify, best effort, and FIN); the peer may
+  /// go on sending.
+  void end_writing();
   /// Says goodbye (TLS close_notify, best effort) and closes.
   void close();
 
@@ -64,6 +67,7 @@ class Stream {
   IoResult<std::size_t> tls_read(std::span<char> into);
   IoResult<std::size_t> tls_write(std::string_view bytes);
   IoError tls_failure(int result);
+  void say_goodbye();
 
   std::unique_ptr<Socket> socket_;
   SslHandle ssl_;
