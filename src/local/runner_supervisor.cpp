@@ -325,7 +325,9 @@ void RunnerSupervisor::act(const Action& action) {
 }
 
 void RunnerSupervisor::start_runner(SlotNumber slot, LocalModelId id) {
-  const auto give_up = [&](const RunnerFailure& failure) { schedule_.could_not_start(slot, failure); };
+  const auto give_up = [&](const RunnerFailure& failure) {
+    schedule_.could_not_start(slot, failure);
+  };
   const auto found = models_.find(id);
   if (found == models_.end()) return give_up(no_such_model(id));
   const LocalModel& model = found->second;
