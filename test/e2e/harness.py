@@ -410,11 +410,14 @@ class Server:
         self.process.kill()
         self.process.wait()
 
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+
     def call(
         self, method: str, path: str, body: object = None, key: str = "", headers: dict[str, str] | None = None
     ) -> tuple[int, dict[str, str], bytes]:
         """One request on a connection of its own: status, headers by lower-case name, body."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = self.connect()
         sent = dict(headers or {})
         if key:
             sent["Authorization"] = f"Bearer {key}"
@@ -437,7 +440,7 @@ class Server:
 
     def open_stream(self, key: str, model: str, **fields: object) -> tuple[http.client.HTTPConnection, Any]:
         """A stream whose head has arrived. The caller reads it, and closes the connection."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = self.connect()
         body = {"model": model, "stream": True, "messages": [{"role": "user", "content": "Count to a thousand."}]}
         connection.request(
             "POST", "/v1/chat/completions", body=json.dumps(body | fields),
