@@ -92,6 +92,8 @@ TEST(Ids, RequestsSortByAgeAndComeBack) {
   EXPECT_LT(first.text(), second.text());
   EXPECT_EQ(RequestId::parse(first.text()), first);
   EXPECT_EQ(first.text().size(), 30u);
+  EXPECT_LE(oldest_request_id(clock.wall_now()), first);
+  EXPECT_GT(oldest_request_id(clock.wall_now() + std::chrono::milliseconds(1)), first);
   EXPECT_EQ(RequestId::parse("req_short"), std::nullopt);
   EXPECT_EQ(RequestId::parse("req_UUUUUUUUUUUUUUUUUUUUUUUUUU"), std::nullopt);
 }

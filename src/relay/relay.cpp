@@ -180,7 +180,7 @@ Task<Done> Relay::exchange_on(Job& job, const Address& address, std::string_view
   if (!sent && !may_have_answered) {
     co_return std::unexpected(broken(job, {.io = sent.error()}, "the request was sent"));
   }
-  job.record.times.sent_us = since_start(job);
+  if (sent) job.record.times.sent_us = since_start(job);
   job.caller.release_request();
 
   constexpr Duration kEarlyAnswerTimeMax = std::chrono::seconds(1);
