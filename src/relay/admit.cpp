@@ -42,7 +42,7 @@ std::string name_of(const budget::Budget& budget, const Job& job) {
     case Scope::app:
       return fmt::format("the budget of the app \"{}\"", job.key->app_name);
     case Scope::credential:
-      return fmt::format("the budget of {}", job.target.credential.text());
+      return fmt::format("the budget of {}", job.attempt.target.credential.text());
     case Scope::virtual_key:
       return "the budget of this virtual key";
     case Scope::model:
@@ -108,7 +108,7 @@ Done Relay::understand(Job& job) {
   return {};
 }
 
-Done Relay::find_target(Job& job) {
+Done Relay::find_targets(Job& job) {
   // Names go into headers of ours: no control bytes, no blanks around them.
   const bool is_plain =
       std::ranges::all_of(job.request.model, [](unsigned char c) { return c > ' ' && c != 0x7F; });
@@ -119,47 +119,54 @@ Done Relay::find_target(Job& job) {
   }
   auto target = job.world->routes->resolve(job.request.model, job.key->owner);
   if (!target) return no(not_routed(target.error(), job.request.model));
-  job.target = std::move(*target);
-  job.record.model = job.target.model;
-  job.record.credential = job.target.credential;
-  if (!access::may_use(*job.key, job.target.model)) {
-    return no(model_not_allowed(job.target.model));
+  job.attempt.target = std::move(*target);
+  return {};
+}
+
+Done Relay::choose_place(Job& job) {
+  Attempt& attempt = job.attempt;
+  job.record.model = attempt.target.model;
+  job.record.credential = attempt.target.credential;
+  if (!access::may_use(*job.key, attempt.target.model)) {
+    return no(model_not_allowed(attempt.target.model));
   }
-  job.profile = job.world->profiles->find(job.target.provider);
-  job.adapter = job.profile == nullptr ? nullptr : provider::adapter_for(job.profile->dialect);
-  if (job.adapter == nullptr || job.adapter->path(*job.profile, job.request).empty()) {
-    return no(operation_not_offered(job.target.provider, exchange::to_string(job.operation)));
+  attempt.profile = job.world->profiles->find(attempt.target.provider);
+  attempt.adapter =
+      attempt.profile == nullptr ? nullptr : provider::adapter_for(attempt.profile->dialect);
+  if (attempt.adapter == nullptr || attempt.adapter->path(*attempt.profile, job.request).empty()) {
+    return no(operation_not_offered(attempt.target.provider, exchange::to_string(job.operation)));
   }
   return {};
 }
 
 Done Relay::bound_cost(Job& job) {
-  if (!job.target.price) return no(cannot_be_priced(job.target.model));
-  const catalog::Price& price = *job.target.price;
+  if (!job.attempt.target.price) return no(cannot_be_priced(job.attempt.target.model));
+  const catalog::Price& price = *job.attempt.target.price;
   if (!is_free(price)) {
     if (!job.request.unbounded_fields.empty()) {
-      return no(cannot_be_bounded(job.target.model, job.request.unbounded_fields.front()));
+      return no(cannot_be_bounded(job.attempt.target.model, job.request.unbounded_fields.front()));
     }
-    if (job.profile->unknown_fields_may_cost && !job.request.unknown_fields.empty()) {
-      return no(cannot_be_bounded(job.target.model, job.request.unknown_fields.front()));
+    if (job.attempt.profile->unknown_fields_may_cost && !job.request.unknown_fields.empty()) {
+      return no(cannot_be_bounded(job.attempt.target.model, job.request.unknown_fields.front()));
     }
   }
   const auto budgets = job.world->budgets->concerned({.owner = job.key->owner,
                                                       .app = job.key->app,
-                                                      .credential = job.target.credential,
+                                                      .credential = job.attempt.target.credential,
                                                       .key = job.key->id,
-                                                      .model = job.target.model});
+                                                      .model = job.attempt.target.model});
   if (!budgets) return no(budgets.error() == 0 ? no_budget() : too_many_budgets(budgets.error()));
-  job.budgets = *budgets;
-  const auto bound = budget::bound_request(job.request, price,
-                                           {.context_tokens_max = job.target.context_tokens_max,
-                                            .output_tokens_max = job.target.output_tokens_max});
-  if (!bound) return no(cannot_be_bounded(job.target.model, "messages"));
-  job.bound = *bound;
+  job.attempt.budgets = *budgets;
+  const auto bound =
+      budget::bound_request(job.request, price,
+                            {.context_tokens_max = job.attempt.target.context_tokens_max,
+                             .output_tokens_max = job.attempt.target.output_tokens_max});
+  if (!bound) return no(cannot_be_bounded(job.attempt.target.model, "messages"));
+  job.attempt.bound = *bound;
   // The bound that the hold counts on is made true, also where the caller set one: perhaps
   // under a name that does not bind at this provider.
   if (job.operation == exchange::Operation::chat) {
-    job.output_tokens_written = job.bound.output_tokens_max;
+    job.attempt.output_tokens_written = job.attempt.bound.output_tokens_max;
   }
   return {};
 }
@@ -167,16 +174,17 @@ Done Relay::bound_cost(Job& job) {
 Failure Relay::refusal_of(const Job& job, const budget::Refusal& refusal) const {
   const budget::Budget* const tight = job.world->budgets->find(refusal.budget);
   const std::int64_t fits =
-      job.target.price ? budget::output_bound_within(refusal.left, job.bound, *job.target.price)
-                       : 0;
+      job.attempt.target.price
+          ? budget::output_bound_within(refusal.left, job.attempt.bound, *job.attempt.target.price)
+          : 0;
   return budget_refused(refusal, tight == nullptr ? "a budget" : name_of(*tight, job),
-                        job.bound.cost_max, fits);
+                        job.attempt.bound.cost_max, fits);
 }
 
 void Relay::clamp_output(Job& job) {
-  job.was_clamped = true;
-  job.output_tokens_written =
-      budget::output_bound_within(job.grant.amount, job.bound, *job.target.price);
+  job.attempt.was_clamped = true;
+  job.attempt.output_tokens_written = budget::output_bound_within(
+      job.attempt.grant.amount, job.attempt.bound, *job.attempt.target.price);
 }
 
 }  // namespace claviger::relay

@@ -56,7 +56,7 @@ std::optional<int> retry_after_of(const net::http::ResponseHead& head) {
 
 /// The credential's key, which is alive as long as the job's snapshot.
 std::string_view key_of(const Job& job) {
-  const auto* const credential = job.world->credentials->find(job.target.credential);
+  const auto* const credential = job.world->credentials->find(job.attempt.target.credential);
   return credential == nullptr ? std::string_view() : credential->key.reveal();
 }
 
@@ -74,11 +74,11 @@ void mask(net::Buffer& body, std::string_view secret) {
 exchange::Span note(Job& job, const provider::AnswerReading& reading) {
   if (!reading.facts.finish_reason.empty()) job.record.finish_reason = reading.facts.finish_reason;
   if (reading.usage_state != provider::UsageState::absent) {
-    job.usage_state = reading.usage_state;
+    job.attempt.usage_state = reading.usage_state;
     job.record.usage = reading.usage;
-    job.usage_is_final = reading.facts.is_usage_only || !job.record.finish_reason.empty();
+    job.attempt.usage_is_final = reading.facts.is_usage_only || !job.record.finish_reason.empty();
   }
-  job.usage_is_final = job.usage_is_final || reading.facts.is_end;
+  job.attempt.usage_is_final = job.attempt.usage_is_final || reading.facts.is_end;
   return reading.facts.usage;
 }
 
@@ -86,20 +86,23 @@ exchange::Span note(Job& job, const provider::AnswerReading& reading) {
 
 Task<Done> Relay::deliver(Job& job, net::ProviderExchange& provider) {
   const net::http::ResponseHead& head = provider.head();
-  job.record.provider_request_id = head.value_of(job.profile->request_id_header).substr(0, 128);
-  job.passed_back = headers_passed_back(head);
-  if (head.status >= 400) return deliver_error(job, provider);
+  job.record.provider_request_id =
+      head.value_of(job.attempt.profile->request_id_header).substr(0, 128);
+  job.attempt.passed_back = headers_passed_back(head);
+  if (head.status >= 400) return read_error(job, provider);
   if (head.status != 200) {
-    return give_up(bad_provider_answer(
-        job.target.provider, fmt::format("status {} (redirects are not followed)", head.status)));
+    return give_up(
+        bad_provider_answer(job.attempt.target.provider,
+                            fmt::format("status {} (redirects are not followed)", head.status)));
   }
   const std::string_view content_type = head.value_of("content-type");
   if (has_media_type(content_type, "text/event-stream")) {
     return deliver_stream(job, provider);
   }
   if (has_media_type(content_type, "json")) return deliver_whole(job, provider);
-  return give_up(bad_provider_answer(
-      job.target.provider, "it is neither JSON nor a stream of events; is the base URL right?"));
+  return give_up(
+      bad_provider_answer(job.attempt.target.provider,
+                          "it is neither JSON nor a stream of events; is the base URL right?"));
 }
 
 Task<Done> Relay::read_whole(Job& job, net::ProviderExchange& provider, net::Buffer& body,
@@ -110,7 +113,7 @@ Task<Done> Relay::read_whole(Job& job, net::ProviderExchange& provider, net::Buf
     if (!count) co_return no(broken(job, count.error(), "its answer was read"));
     if (*count == 0) co_return Done{};
     if (body.size() > bytes_max) {
-      co_return no(bad_provider_answer(job.target.provider,
+      co_return no(bad_provider_answer(job.attempt.target.provider,
                                        fmt::format("it is longer than {} bytes", bytes_max)));
     }
   }
@@ -122,14 +125,15 @@ Task<Done> Relay::deliver_whole(Job& job, net::ProviderExchange& provider) {
     co_return done;
   }
   body.room(net::kBufferPadding);
-  const exchange::Span usage = note(job, job.adapter->read_answer(job.operation, body.bytes()));
-  job.usage_is_final = true;
+  const exchange::Span usage =
+      note(job, job.attempt.adapter->read_answer(job.operation, body.bytes()));
+  job.attempt.usage_is_final = true;
 
   // The true cost is known: it is settled first, so that the answer can state it.
   co_await settle(job);
   std::string with_cost;
   std::string_view answer = body.bytes();
-  if (job.usage_state == provider::UsageState::sound) {
+  if (job.attempt.usage_state == provider::UsageState::sound) {
     with_cost = job.dialect.with_cost(answer, usage, job.record.cost);
     answer = with_cost;
   }
@@ -149,6 +153,7 @@ Task<Done> Relay::deliver_whole(Job& job, net::ProviderExchange& provider) {
 Task<Done> Relay::deliver_stream(Job& job, net::ProviderExchange& provider) {
   const OpenStream counted(parts_.metrics);
   provider.release_head();
+  job.caller.release_request();
   net::http::HeadWriter head = job.caller.answer(200);
   head.header("cache-control", "no-cache");
   add_job_headers(head, job);
@@ -173,7 +178,7 @@ Task<Done> Relay::deliver_stream(Job& job, net::ProviderExchange& provider) {
     if (job.record.caller_left) co_return Done{};
     if (pending.size() > limits_.event_bytes_max) {
       co_return no(bad_provider_answer(
-          job.target.provider,
+          job.attempt.target.provider,
           fmt::format("one event is longer than {} bytes", limits_.event_bytes_max)));
     }
   }
@@ -200,7 +205,7 @@ Task<Done> Relay::forward_events(Job& job, net::Buffer& pending, StreamState& st
     if (length == 0) break;
     stream.searched = 0;
     const std::string_view event = bytes.substr(position, length);
-    const auto reading = job.adapter->read_event(exchange::event_data(event, joined));
+    const auto reading = job.attempt.adapter->read_event(exchange::event_data(event, joined));
     note(job, reading);
     stream.has_ended = stream.has_ended || reading.facts.is_end;
     stream.has_failed = stream.has_failed || reading.facts.is_error;
@@ -242,7 +247,7 @@ Task<void> Relay::end_stream_with(Job& job, const ErrorAnswer& error) {
   if (!co_await job.caller.end_stream()) job.record.caller_left = true;
 }
 
-Task<Done> Relay::deliver_error(Job& job, net::ProviderExchange& provider) {
+Task<Done> Relay::read_error(Job& job, net::ProviderExchange& provider) {
   const int status = provider.head().status;
   const auto retry_after = retry_after_of(provider.head());
   const bool is_json = has_media_type(provider.head().value_of("content-type"), "json");
@@ -252,32 +257,18 @@ Task<Done> Relay::deliver_error(Job& job, net::ProviderExchange& provider) {
   // An error in the provider's own words means that it did not do the work. Behind an edge's
   // 502 or 504 it may be doing it still, so that counts as spent until the bill says otherwise.
   const bool is_timeout = status == 408 || status == 504 || status == 522 || status == 524;
-  job.provider_refused = !is_timeout && (status < 500 || (is_json && read));
+  job.attempt.provider_refused = !is_timeout && (status < 500 || (is_json && read));
 
-  const Failure failure =
-      provider_said(status, job.target.provider, retry_after.has_value(), retry_after.value_or(0));
-  ErrorAnswer& error = *failure;
-  error.request = job.record.id;
+  Failure failure = provider_said(status, job.attempt.target.provider, retry_after.has_value(),
+                                  retry_after.value_or(0));
   if (!job.record.provider_request_id.empty()) {
-    error.evidence.push_back("provider request id: " + job.record.provider_request_id);
+    failure->evidence.push_back("provider request id: " + job.record.provider_request_id);
   }
-  co_await settle(job);
-  job.record.error_code = error.code;
-  job.record.at_fault = error.at_fault;
-  job.record.status = status;
   // Some providers repeat the key that they refuse.
   mask(body, key_of(job));
   body.room(net::kBufferPadding);
-  const std::string answer = job.dialect.annotated_error_body(body.bytes(), error);
-  net::http::HeadWriter head = job.caller.answer(status);
-  add_error_headers(head, error);
-  add_job_headers(head, job);
-  job.record.answer_bytes = static_cast<std::int64_t>(answer.size());
-  if (!co_await job.caller.send(head, "application/json", answer)) {
-    job.caller.close_after_answer();
-    job.record.caller_left = true;
-  }
-  co_return Done{};
+  job.attempt.provider_error = std::move(body);
+  co_return no(std::move(failure));
 }
 
 Failure Relay::broken(Job& job, const net::AnswerFailure& failure, std::string_view stage) const {
@@ -287,8 +278,8 @@ Failure Relay::broken(Job& job, const net::AnswerFailure& failure, std::string_v
     if (!job.record.caller_left) return draining();
   }
   if (!failure.malformed.empty())
-    return bad_provider_answer(job.target.provider, failure.malformed);
-  return broken_off(failure.io, job.target.provider, stage);
+    return bad_provider_answer(job.attempt.target.provider, failure.malformed);
+  return broken_off(failure.io, job.attempt.target.provider, stage);
 }
 
 }  // namespace claviger::relay

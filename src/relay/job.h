@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "access/directory.h"
 #include "api/dialect.h"
@@ -45,15 +46,10 @@ class Turn {
   std::int64_t tokens_ = 0;
 };
 
-struct Job {
-  net::ServerConnection& caller;
-  std::shared_ptr<const Snapshot> world;
-  const api::Dialect& dialect;
-  exchange::Operation operation;
-
-  const access::VirtualKey* key = nullptr;  ///< In `world`.
-  Turn turn;
-  exchange::Request request;  ///< Its views end with the caller's buffer.
+/// One try at one place, with a hold of its own: a retry or a fallback has another price and
+/// perhaps other budgets, so the attempt before it is settled first and this starts afresh.
+struct Attempt {
+  std::uint32_t number = 1;
   route::Target target;
   const provider::Profile* profile = nullptr;
   const provider::Adapter* adapter = nullptr;
@@ -64,6 +60,7 @@ struct Job {
   std::optional<std::int64_t> output_tokens_written;  ///< The bound that we wrote in.
   bool was_clamped = false;
 
+  bool is_held = false;
   bool is_settled = false;
   NanoUsd left;  ///< Of the tightest budget, after settling.
 
@@ -72,8 +69,30 @@ struct Job {
   provider::UsageState usage_state = provider::UsageState::absent;
   /// The usage is the provider's last word and not a running count.
   bool usage_is_final = false;
-  std::string passed_back;  ///< Header lines of the provider that callers may see.
+  std::string passed_back;     ///< Header lines of the provider that callers may see.
+  net::Buffer provider_error;  ///< Its error body, padded, keys masked; empty where it gave none.
+};
+
+struct Job {
+  net::ServerConnection& caller;
+  std::shared_ptr<const Snapshot> world;
+  const api::Dialect& dialect;
+  exchange::Operation operation;
+
+  const access::VirtualKey* key = nullptr;  ///< In `world`.
+  Turn turn;
+  exchange::Request request;  ///< Its views end with the caller's buffer.
+
+  Attempt attempt;
+  /// Where else the request may go, in the order of preference, the nearest last.
+  std::vector<route::Target> alternatives;
+  /// What earlier attempts met, a line each: evidence where all of them fail.
+  std::vector<std::string> met_before;
+
   record::Record record;
+
+  /// Whether bytes of an answer have reached the caller: beyond that there is no retry.
+  bool has_answered() const { return record.status != 0; }
 };
 
 /// What Claviger itself took of the time before the request was with the provider: everything

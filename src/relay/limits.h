@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 
 #include "base/time.h"
 
@@ -9,6 +10,11 @@ namespace claviger::relay {
 
 /// Every bound on what a provider may take of us. All can be set in claviger.toml.
 struct Limits {
+  /// Tries for one request, all places together. Each has a hold of its own.
+  std::uint32_t attempts_max = 3;
+  /// The longest pause before the same place is asked again; a provider that wants a longer one
+  /// is not asked, and the caller is told.
+  Duration retry_pause_max = std::chrono::seconds(5);
   Duration connect_time_max = std::chrono::seconds(10);
   Duration runner_start_time_max = std::chrono::seconds(120);
   Duration send_time_max = std::chrono::seconds(60);

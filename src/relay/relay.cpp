@@ -4,11 +4,15 @@
 
 #include "relay/relay.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <exception>
 #include <utility>
 
 #include "relay/address.h"
 #include "relay/failure.h"
+#include "relay/next_step.h"
 #include "relay/settlement.h"
 
 namespace claviger::relay {
@@ -24,6 +28,10 @@ constexpr Surface kCalls[] = {
 };
 constexpr std::string_view kModels = "/v1/models";
 constexpr std::string_view kRequests = "/v1/requests/";
+
+AttemptId attempt_id(const Job& job) {
+  return {.request = job.record.id, .number = job.attempt.number};
+}
 
 }  // namespace
 
@@ -70,62 +78,107 @@ Task<void> Relay::serve_call(net::ServerConnection& caller, const net::http::Tar
       .caller = caller, .world = world_, .dialect = dialect, .operation = operation, .key = *key};
   begin_record(job);
 
-  // How fast may they go, what do they want, where does it go, and what can it cost?
+  // How fast may they go, what do they want, and where could it go?
   Done done = take_turn(job);
   if (done) done = co_await read_body(job);
   if (done) done = understand(job);
-  if (done) done = find_target(job);
-  if (done) done = bound_cost(job);
-
-  // Is that much money left, on every budget concerned?
-  if (done) done = co_await hold(job);
-  if (done) {
-    // Beyond this point money is held: every way out passes settle().
-    std::exception_ptr thrown;
-    try {
-      done = co_await call_provider(job);
-    } catch (...) {
-      thrown = std::current_exception();  // Memory may run out; money must not.
-    }
-    co_await settle(job);
-    if (thrown) {
-      finish_record(job);
-      std::rethrow_exception(thrown);
-    }
+  if (done) done = find_targets(job);
+  while (done) {
+    // What can it cost there, and is that much money left, on every budget concerned?
+    done = choose_place(job);
+    if (done) done = bound_cost(job);
+    if (done) done = co_await hold(job);
+    if (done) done = co_await spend(job);
+    if (done) break;
+    // Would it fare better once more, or elsewhere? Not once bytes have reached the caller.
+    if (!co_await has_next_attempt(job, *done.error())) break;
+    done = Done{};
   }
   if (!done) co_await answer_error(caller, dialect, std::move(done.error()), &job);
   finish_record(job);
 }
 
 Task<Done> Relay::hold(Job& job) {
-  const auto grant = co_await parts_.ledger.reserve({.attempt = {.request = job.record.id},
-                                                     .budgets = job.budgets,
-                                                     .cost_max = job.bound.cost_max,
-                                                     .cost_least = job.bound.cost_least});
+  Attempt& attempt = job.attempt;
+  const auto grant = co_await parts_.ledger.reserve({.attempt = attempt_id(job),
+                                                     .budgets = attempt.budgets,
+                                                     .cost_max = attempt.bound.cost_max,
+                                                     .cost_least = attempt.bound.cost_least});
   if (!grant) co_return std::unexpected(refusal_of(job, grant.error()));
-  job.grant = *grant;
+  attempt.grant = *grant;
+  attempt.is_held = true;
   job.record.held = grant->amount;
-  job.record.attempts = 1;
-  if (grant->amount < job.bound.cost_max) clamp_output(job);
+  job.record.attempts = attempt.number;
+  if (grant->amount < attempt.bound.cost_max) clamp_output(job);
   job.record.times.admitted_us = since_start(job);
   co_return Done{};
 }
 
+Task<Done> Relay::spend(Job& job) {
+  // Beyond this point money is held: every way out passes settle().
+  std::exception_ptr thrown;
+  Done done;
+  try {
+    done = co_await call_provider(job);
+  } catch (...) {
+    thrown = std::current_exception();  // Memory may run out; money must not.
+  }
+  co_await settle(job);
+  if (thrown) {
+    finish_record(job);
+    std::rethrow_exception(thrown);
+  }
+  co_return done;
+}
+
+bool Relay::may_need_request_again(const Job& job) const {
+  return job.attempt.number < limits_.attempts_max;
+}
+
+Task<bool> Relay::has_next_attempt(Job& job, const ErrorAnswer& error) {
+  if (job.has_answered() || job.record.caller_left || is_draining_) co_return false;
+  const NextStep step = next_step(error,
+                                  {.attempt = attempt_id(job),
+                                   .has_alternative = !job.alternatives.empty(),
+                                   .may_be_billed = may_be_billed(job)},
+                                  limits_);
+  if (step.kind == NextStep::Kind::give_up) co_return false;
+  job.met_before.push_back(fmt::format("attempt {} at {}: {} ({})", job.attempt.number,
+                                       job.attempt.target.model, error.code, error.status));
+  if (step.pause > Duration{})
+    co_await parts_.reactor.sleep_until(parts_.reactor.after(step.pause));
+  if (job.caller.socket().hung_up()) {
+    job.record.caller_left = true;
+    co_return false;
+  }
+  Attempt next{.number = job.attempt.number + 1, .target = std::move(job.attempt.target)};
+  if (step.kind == NextStep::Kind::next_target) {
+    next.target = std::move(job.alternatives.back());
+    job.alternatives.pop_back();
+  }
+  job.attempt = std::move(next);
+  job.record.usage = {};
+  job.record.finish_reason.clear();
+  job.record.provider_request_id.clear();
+  job.record.provider_status = 0;
+  co_return true;
+}
+
 Task<Done> Relay::call_provider(Job& job) {
   // The key, or the runner's token, that opens the way.
-  if (!job.target.local_model.is_none()) {
+  if (!job.attempt.target.local_model.is_none()) {
     if (parts_.runner == nullptr) {
       return give_up(runner_failed(
           {.error = route::RunnerError::no_runner, .message = "this server runs no model files"}));
     }
     return call_runner(job);
   }
-  const auto* const credential = job.world->credentials->find(job.target.credential);
+  const auto* const credential = job.world->credentials->find(job.attempt.target.credential);
   if (credential == nullptr || credential->about.disabled) {
     return give_up(credential_gone());
   }
-  const std::string& base_url =
-      job.target.base_url.empty() ? job.profile->base_url : job.target.base_url;
+  const std::string& base_url = job.attempt.target.base_url.empty() ? job.attempt.profile->base_url
+                                                                    : job.attempt.target.base_url;
   const Address* const address = address_of(base_url);
   if (address == nullptr) return give_up(credential_gone());
   return send_and_deliver(job, *address, credential->key.reveal());
@@ -137,11 +190,11 @@ Task<Done> Relay::call_runner(Job& job) {
   constexpr int kTriesMax = 2;
   for (int tried = 1;; ++tried) {
     const auto lease = co_await parts_.runner->acquire(
-        job.target.local_model, parts_.reactor.after(limits_.runner_start_time_max));
+        job.attempt.target.local_model, parts_.reactor.after(limits_.runner_start_time_max));
     if (!lease) co_return std::unexpected(runner_failed(lease.error()));
     const Address address = Address::of_runner(lease->socket_path());
     auto done = co_await send_and_deliver(job, address, lease->token().reveal());
-    if (done || job.reached_provider || tried == kTriesMax) co_return done;
+    if (done || job.attempt.reached_provider || tried == kTriesMax) co_return done;
   }
 }
 
@@ -150,14 +203,15 @@ Task<Done> Relay::send_and_deliver(Job& job, const Address& address, std::string
     auto connection = co_await parts_.pool.acquire(address.endpoint, address.pool_key,
                                                    parts_.reactor.after(limits_.connect_time_max));
     if (!connection) {
-      const bool is_own = !job.target.base_url.empty();
-      co_return std::unexpected(not_connected(connection.error(), job.target.provider, is_own));
+      const bool is_own = !job.attempt.target.base_url.empty();
+      co_return std::unexpected(
+          not_connected(connection.error(), job.attempt.target.provider, is_own));
     }
     job.record.times.connected_us = since_start(job);
     net::ProviderExchange provider(std::move(connection->stream));
     auto done = co_await exchange_on(job, address, key, provider);
     // A kept connection that had died takes not one byte: nothing was asked, so ask on another.
-    const bool was_stale = connection->reused && !done && !job.reached_provider;
+    const bool was_stale = connection->reused && !done && !job.attempt.reached_provider;
     if (!was_stale || job.record.caller_left) co_return done;
   }
 }
@@ -168,7 +222,7 @@ Task<Done> Relay::exchange_on(Job& job, const Address& address, std::string_view
   if (job.caller.socket().hung_up()) {
     job.record.caller_left = true;
     co_return std::unexpected(
-        broken_off(net::IoError::cancelled, job.target.provider, "the caller left"));
+        broken_off(net::IoError::cancelled, job.attempt.target.provider, "the caller left"));
   }
 
   // From here to its end, whoever goes away takes the other side with them.
@@ -176,12 +230,13 @@ Task<Done> Relay::exchange_on(Job& job, const Address& address, std::string_view
   const auto sent = co_await send_request(job, address, key, provider);
   // Whoever refuses a large request before it is whole has often said why before hanging up.
   const bool may_have_answered =
-      !sent && sent.error() != net::IoError::cancelled && job.reached_provider;
+      !sent && sent.error() != net::IoError::cancelled && job.attempt.reached_provider;
   if (!sent && !may_have_answered) {
     co_return std::unexpected(broken(job, {.io = sent.error()}, "the request was sent"));
   }
   if (sent) job.record.times.sent_us = since_start(job);
-  job.caller.release_request();
+  // Where another attempt could follow, the request is still needed.
+  if (!may_need_request_again(job)) job.caller.release_request();
 
   constexpr Duration kEarlyAnswerTimeMax = std::chrono::seconds(1);
   const auto head = co_await provider.read_head(
@@ -199,13 +254,14 @@ Task<Done> Relay::exchange_on(Job& job, const Address& address, std::string_view
 }
 
 Task<void> Relay::settle(Job& job) {
-  if (std::exchange(job.is_settled, true)) co_return;
+  if (std::exchange(job.attempt.is_settled, true)) co_return;
   const auto [cost, certainty] = true_cost(job);
-  const auto receipt =
-      co_await parts_.ledger.settle_forgotten(job.grant.hold, job.budgets, cost, certainty);
-  job.record.cost = cost;
-  job.record.cost_state = cost_state_of(certainty);
-  job.left = receipt ? receipt->left : job.grant.left;
+  const auto receipt = co_await parts_.ledger.settle_forgotten(
+      job.attempt.grant.hold, job.attempt.budgets, cost, certainty);
+  // Every attempt is paid for, and the request's cost is what all of them cost.
+  job.record.cost += cost;
+  job.record.cost_state = std::max(job.record.cost_state, cost_state_of(certainty));
+  job.attempt.left = receipt ? receipt->left : job.attempt.grant.left;
   job.turn.count_tokens(job.record.usage.total_tokens());
 }
 
@@ -214,13 +270,14 @@ Task<void> Relay::answer_error(net::ServerConnection& caller, const api::Dialect
   ErrorAnswer& error = *failure;
   if (job != nullptr) {
     error.request = job->record.id;
+    error.evidence.insert(error.evidence.begin(), job->met_before.begin(), job->met_before.end());
     job->record.error_code = error.code;
     job->record.at_fault = error.at_fault;
     if (job->record.caller_left) {
       caller.close_after_answer();  // What follows would be read as this answer.
       co_return;
     }
-    if (job->record.status != 0) {  // Bytes have reached the caller: say it in the stream.
+    if (job->has_answered()) {  // Bytes have reached the caller: say it in the stream.
       co_await end_stream_with(*job, error);
       co_return;
     }
@@ -229,7 +286,10 @@ Task<void> Relay::answer_error(net::ServerConnection& caller, const api::Dialect
   net::http::HeadWriter head = caller.answer(error.status);
   add_error_headers(head, error);
   if (job != nullptr) add_job_headers(head, *job);
-  const std::string body = dialect.error_body(error);
+  const bool is_theirs = job != nullptr && job->attempt.provider_error.size() > 0;
+  const std::string body =
+      is_theirs ? dialect.annotated_error_body(job->attempt.provider_error.bytes(), error)
+                : dialect.error_body(error);
   const auto sent = co_await caller.send(head, "application/json", body);
   if (!sent) caller.close_after_answer();
   if (job != nullptr) job->record.answer_bytes = static_cast<std::int64_t>(body.size());

@@ -79,13 +79,19 @@ class Relay {
   Done take_turn(Job& job);
   Task<Done> read_body(Job& job);
   Done understand(Job& job);
-  Done find_target(Job& job);
+  Done find_targets(Job& job);
+  Done choose_place(Job& job);
   Done bound_cost(Job& job);
   Failure refusal_of(const Job& job, const budget::Refusal& refusal) const;
   void clamp_output(Job& job);
 
   // Money, provider, answer.
   Task<Done> hold(Job& job);
+  Task<Done> spend(Job& job);
+  /// After a failed attempt: prepares the next one where there is to be one, and waits for its
+  /// time.
+  Task<bool> has_next_attempt(Job& job, const ErrorAnswer& error);
+  bool may_need_request_again(const Job& job) const;
   Task<Done> call_provider(Job& job);
   Task<Done> call_runner(Job& job);
   Task<Done> send_and_deliver(Job& job, const Address& address, std::string_view key);
@@ -100,7 +106,9 @@ class Relay {
   Task<Done> deliver(Job& job, net::ProviderExchange& provider);
   Task<Done> deliver_whole(Job& job, net::ProviderExchange& provider);
   Task<Done> deliver_stream(Job& job, net::ProviderExchange& provider);
-  Task<Done> deliver_error(Job& job, net::ProviderExchange& provider);
+  /// Reads the provider's own error, and gives it as a failure: whether it is the answer depends
+  /// on what comes next.
+  Task<Done> read_error(Job& job, net::ProviderExchange& provider);
   Task<Done> read_whole(Job& job, net::ProviderExchange& provider, net::Buffer& body,
                         std::size_t bytes_max);
   Task<Done> forward_events(Job& job, net::Buffer& pending, StreamState& stream);

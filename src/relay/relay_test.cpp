@@ -145,7 +145,10 @@ class RelayTest : public ::testing::Test {
       provider_saw_target_ = std::string(connection.head().target);
       ++provider_requests_;
       connection.release_request();
-      for (const std::string& piece : provider_says_) {
+      const auto turn = static_cast<std::size_t>(provider_requests_);
+      const auto& says =
+          turn <= provider_says_first_.size() ? provider_says_first_[turn - 1] : provider_says_;
+      for (const std::string& piece : says) {
         if (piece == "WAIT") {
           char byte = 0;
           const auto gone = co_await connection.stream().read_some({&byte, 1}, reactor_.after(5s));
@@ -250,6 +253,7 @@ class RelayTest : public ::testing::Test {
   std::string key_;
   bool is_listening_ = false;
   std::vector<std::string> provider_says_;
+  std::vector<std::vector<std::string>> provider_says_first_;  ///< To the first requests.
   bool provider_closes_ = false;
   bool provider_answers_early_ = false;  ///< And hangs up, with most of the body unread.
   bool provider_was_left_ = false;
@@ -339,6 +343,41 @@ TEST_F(RelayTest, ACallerWhoLeavesTakesTheProvidersConnectionAlong) {
   ASSERT_FALSE(records_.all.empty());
   EXPECT_TRUE(record().caller_left);
   EXPECT_EQ(record().cost_state, record::CostState::estimated);
+}
+
+TEST_F(RelayTest, APassingFailureOfTheProviderIsTriedAgainUnderAHoldOfItsOwn) {
+  provider_says_first_ = {
+      {json_answer(R"({"error":{"message":"overloaded"}})", "503 Service Unavailable")}};
+  provider_says_ = {json_answer(kAnswer)};
+  const std::string answer = ask(kAsk);
+  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 200 OK"));
+  EXPECT_EQ(provider_requests_, 2);
+  EXPECT_EQ(record().attempts, 2U);
+  EXPECT_EQ(record().cost, NanoUsd(60'000));
+  EXPECT_EQ(balance().spent, NanoUsd(60'000));
+  EXPECT_EQ(balance().held, NanoUsd(0));
+  EXPECT_EQ(record().error_code, "");
+}
+
+TEST_F(RelayTest, WhenAllAttemptsFailTheLastErrorIsToldWithWhatWasMetBefore) {
+  provider_says_ = {
+      json_answer(R"({"error":{"message":"overloaded"}})", "503 Service Unavailable")};
+  const std::string answer = ask(kAsk);
+  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 503"));
+  EXPECT_THAT(answer, HasSubstr("overloaded"));
+  EXPECT_THAT(answer, HasSubstr("attempt 1 at box/m"));
+  EXPECT_EQ(provider_requests_, 3);
+  EXPECT_EQ(balance().spent, NanoUsd(0));
+}
+
+TEST_F(RelayTest, WhatMayHaveBeenBilledIsNotBoughtTwice) {
+  provider_says_ = {
+      "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 999\r\n\r\n{"};
+  provider_closes_ = true;
+  const std::string answer = ask(kAsk);
+  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 502"));
+  EXPECT_EQ(provider_requests_, 1);
+  EXPECT_EQ(balance().spent, record().held);
 }
 
 TEST_F(RelayTest, AProvidersErrorKeepsItsStatusAndWordsAndCostsNothing) {

@@ -18,6 +18,10 @@ struct TrueCost {
 /// because the provider may bill it. Impossible usage is quarantined at the full hold.
 TrueCost true_cost(const Job& job);
 
+/// Whether the provider may have done work that it bills. False for certain where the request
+/// never reached it, or was refused in its own words.
+bool may_be_billed(const Job& job);
+
 /// The cost of the usage that has been read so far.
 NanoUsd cost_so_far(const Job& job);
 

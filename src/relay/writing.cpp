@@ -33,23 +33,25 @@ Task<net::IoResult<void>> Relay::send_request(Job& job, const Address& address,
                                               std::string_view key,
                                               net::ProviderExchange& provider) {
   wipe_scratch();
-  job.adapter->write_body(*job.profile, job.request,
-                          {.model = job.target.provider_model,
-                           .output_tokens_max = job.output_tokens_written,
-                           .price_cap = provider::PriceCap{.input = job.target.price->worst_input(),
-                                                           .output = job.target.price->output}},
-                          request_body);
+  job.attempt.adapter->write_body(
+      *job.attempt.profile, job.request,
+      {.model = job.attempt.target.provider_model,
+       .output_tokens_max = job.attempt.output_tokens_written,
+       .price_cap = provider::PriceCap{.input = job.attempt.target.price->worst_input(),
+                                       .output = job.attempt.target.price->output}},
+      request_body);
   net::http::HeadWriter head(request_head);
-  head.request("POST", address.base_path, job.adapter->path(*job.profile, job.request));
+  head.request("POST", address.base_path,
+               job.attempt.adapter->path(*job.attempt.profile, job.request));
   head.header("host", address.host);
   head.header("content-type", "application/json");
   head.header("accept", job.record.streamed ? "text/event-stream" : "application/json");
   head.header("user-agent", "claviger");
   head.header("content-length", request_body.size());
   if (!key.empty()) {
-    head.ready_lines(job.profile->auth_header);
+    head.ready_lines(job.attempt.profile->auth_header);
     head.ready_lines(": ");
-    head.ready_lines(job.profile->auth_prefix);
+    head.ready_lines(job.attempt.profile->auth_prefix);
     head.ready_lines(key);
     head.ready_lines("\r\n");
   }
@@ -64,7 +66,7 @@ Task<net::IoResult<void>> Relay::send_request(Job& job, const Address& address,
     co_return std::unexpected(count.error());
   }
   const std::size_t written = count.value_or(0);
-  job.reached_provider = true;  // Or will be, as soon as the kernel takes more.
+  job.attempt.reached_provider = true;  // Or will be, as soon as the kernel takes more.
   const std::size_t total = request_head.size() + request_body.size();
   net::Buffer rest;
   if (written < total) {
@@ -84,21 +86,22 @@ Task<net::IoResult<void>> Relay::send_request(Job& job, const Address& address,
 void Relay::add_job_headers(net::http::HeadWriter& head, const Job& job) const {
   head.header("x-claviger-request-id", job.record.id.text());
   if (!job.record.model.empty()) head.header("x-claviger-model", job.record.model);
-  if (!job.target.credential.is_none()) {
-    head.header("x-claviger-credential", job.target.credential.text());
+  if (!job.attempt.target.credential.is_none()) {
+    head.header("x-claviger-credential", job.attempt.target.credential.text());
   }
-  if (job.record.attempts > 0) {
-    const NanoUsd left = job.is_settled ? job.left : job.grant.left;
+  if (job.attempt.is_held) {
+    const NanoUsd left = job.attempt.is_settled ? job.attempt.left : job.attempt.grant.left;
     head.header("x-claviger-budget-remaining", to_decimal(left));
   }
-  if (job.was_clamped && job.output_tokens_written) {
-    head.header("x-claviger-clamped", static_cast<std::uint64_t>(*job.output_tokens_written));
+  if (job.attempt.was_clamped && job.attempt.output_tokens_written) {
+    head.header("x-claviger-clamped",
+                static_cast<std::uint64_t>(*job.attempt.output_tokens_written));
   }
   const std::int64_t overhead_us = overhead_of(job.record.times);
   if (overhead_us >= 0) {
     head.header("x-claviger-overhead-us", static_cast<std::uint64_t>(overhead_us));
   }
-  head.ready_lines(job.passed_back);
+  head.ready_lines(job.attempt.passed_back);
 }
 
 void Relay::begin_record(Job& job) {
@@ -111,7 +114,7 @@ void Relay::begin_record(Job& job) {
 }
 
 void Relay::finish_record(Job& job) {
-  job.record.clamped = job.was_clamped;
+  job.record.clamped = job.attempt.was_clamped;
   job.record.times.total_us = since_start(job);
   job.record.times.overhead_us = overhead_of(job.record.times);
   parts_.metrics.count(job.record);

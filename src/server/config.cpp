@@ -194,6 +194,12 @@ const std::vector<Setting>& settings() {
       duration<seconds>(
           "limits", "write_idle_seconds_max", at_once,
           [](Config& c) -> auto& { return c.caller.write_idle_max; }, 1, kDay),
+      number(
+          "limits", "attempts_max", at_once,
+          [](Config& c) -> auto& { return c.provider.attempts_max; }, 1, 10),
+      duration<seconds>(
+          "limits", "retry_pause_seconds_max", at_once,
+          [](Config& c) -> auto& { return c.provider.retry_pause_max; }, 0, 60),
       duration<seconds>(
           "limits", "connect_seconds_max", at_once,
           [](Config& c) -> auto& { return c.provider.connect_time_max; }, 1, 600),

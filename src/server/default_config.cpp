@@ -23,6 +23,8 @@ std::string_view default_config_text() {
 # head_seconds_max = 10           # A request's head, first byte to last.
 # body_seconds_max = 120          # A request's body, first byte to last.
 # write_idle_seconds_max = 60     # A caller that takes nothing.
+# attempts_max = 3                # Tries for one request, fallbacks included; 1: none again.
+# retry_pause_seconds_max = 5     # Longer pauses are left to the caller.
 # connect_seconds_max = 10        # Reaching a provider: name, TCP and TLS together.
 # first_byte_seconds_max = 600    # Until a provider's answer begins.
 # idle_seconds_max = 120          # Between two pieces of an answer.
