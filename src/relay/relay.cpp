@@ -14,18 +14,11 @@
 #include "relay/failure.h"
 #include "relay/next_step.h"
 #include "relay/settlement.h"
+#include "relay/surfaces.h"
 
 namespace claviger::relay {
 namespace {
 
-struct Surface {
-  std::string_view path;
-  exchange::Operation operation;
-};
-constexpr Surface kCalls[] = {
-    {"/v1/chat/completions", exchange::Operation::chat},
-    {"/v1/embeddings", exchange::Operation::embeddings},
-};
 constexpr std::string_view kModels = "/v1/models";
 constexpr std::string_view kRequests = "/v1/requests/";
 
@@ -49,12 +42,11 @@ Task<void> Relay::serve(net::ServerConnection& caller, const net::http::Target& 
     caller.close_after_answer();
     return answer_error(caller, dialect, draining(), nullptr);
   }
-  for (const Surface& call : kCalls) {
-    if (target.path != call.path) continue;
+  if (const auto surface = surface_at(target.path)) {
     if (method != "POST") {
       return answer_error(caller, dialect, wrong_method(method, target.path), nullptr);
     }
-    return serve_call(caller, target, dialect, call.operation);
+    return serve_call(caller, target, dialect, surface->operation);
   }
   const bool is_models = target.path == kModels || target.path.starts_with("/v1/models/");
   const bool is_past = target.path.starts_with(kRequests) && parts_.history != nullptr;
