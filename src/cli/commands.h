@@ -37,6 +37,7 @@ struct Arguments {
   std::string output_usd;
   std::string cached_input_usd;
   std::string cost_usd;
+  std::string object;  ///< The second thing that a command is about.
   std::string listen;
   std::string batch_file;
   std::vector<std::string> models;
@@ -89,6 +90,9 @@ Outcome<void> model_probe(Session&, const Arguments&);
 Outcome<void> model_remove(Session&, const Arguments&);
 Outcome<void> model_price(Session&, const Arguments&);
 Outcome<void> model_prices(Session&, const Arguments&);
+Outcome<void> alias_set(Session&, const Arguments&);
+Outcome<void> alias_list(Session&, const Arguments&);
+Outcome<void> alias_remove(Session&, const Arguments&);
 
 // commands_money.cpp
 Outcome<void> budget_set(Session&, const Arguments&);

@@ -37,6 +37,9 @@ class Leaf {
                    Need need = Need::required) {
     return add(app_->add_option(shown, arguments_.subject, what), std::move(check), need, "");
   }
+  Leaf& second(const char* shown, const char* what) {
+    return add(app_->add_option(shown, arguments_.object, what), {}, Need::required, "");
+  }
   Leaf& text(const char* name, Text field, const char* form, const char* what,
              Need need = Need::optional, Check check = {}) {
     return add(app_->add_option(name, arguments_.*field, what), std::move(check), need, form);
@@ -328,6 +331,16 @@ void Grammar::declare_models() {
             check_rate)
       .flag("--remove", &Arguments::is_removal, "Go back to the catalog's price")
       .example("claviger model price local/my-model --owner me --input 0 --output 0");
+  CLI::App& alias = group("alias", "Names of one's own for models, with what stands in for them");
+  leaf(alias, "set", "Give a name to a model, or to a list of them in order", alias_set)
+      .positional("name", "What applications ask for")
+      .second("models", "provider/model[,provider/model...]: the preferred one first")
+      .text("--owner", &Arguments::owner, "NAME", "For this owner only; else for everybody")
+      .example("claviger alias set fast openai/gpt-4o-mini,groq/llama-3.3-70b-versatile");
+  leaf(alias, "list", "List aliases", alias_list);
+  leaf(alias, "remove", "Forget an alias", alias_remove)
+      .positional("name", "The alias")
+      .text("--owner", &Arguments::owner, "NAME", "This owner's; else everybody's");
   leaf(model, "prices", "List the prices that owners have stated", model_prices);
 }
 

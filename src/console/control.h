@@ -25,6 +25,7 @@
 #include "net/egress.h"
 #include "record/record.h"
 #include "relay/snapshot.h"
+#include "route/alias_store.h"
 #include "route/runner.h"
 #include "store/egress_allowance_store.h"
 #include "vault/vault.h"
@@ -91,6 +92,7 @@ class Control {
     budget::BudgetStore& budgets;
     budget::Ledger& ledger;
     catalog::OwnerPriceStore& prices;
+    route::AliasStore& aliases;
     local::LocalModelStore& local_models;
     store::EgressAllowanceStore& egress_allowances;
     record::RecordStore& records;

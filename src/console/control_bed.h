@@ -14,6 +14,7 @@
 #include "console/block_on.h"
 #include "console/control.h"
 #include "store/sqlite/access_store.h"
+#include "store/sqlite/alias_store.h"
 #include "store/sqlite/budget_store.h"
 #include "store/sqlite/egress_allowance_store.h"
 #include "store/sqlite/local_model_store.h"
@@ -106,6 +107,7 @@ class ControlBed : public ::testing::Test {
                        .budgets = budgets_,
                        .ledger = ledger_used_,
                        .prices = prices_,
+                       .aliases = aliases_,
                        .local_models = local_models_,
                        .egress_allowances = allowances_,
                        .records = records_,
@@ -171,6 +173,7 @@ class ControlBed : public ::testing::Test {
   store::SqliteVaultStore vault_store_{database_};
   store::SqliteBudgetStore budgets_{database_};
   store::SqliteOwnerPriceStore prices_{database_};
+  store::SqliteAliasStore aliases_{database_};
   store::SqliteLocalModelStore local_models_{database_};
   store::SqliteEgressAllowanceStore allowances_{database_};
   store::SqliteRecordStore records_{database_};

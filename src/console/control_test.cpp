@@ -86,6 +86,30 @@ TEST_F(ControlApi, ANewOwnerHasTheRulesBudgetBeforeAnyRequestCouldCome) {
   EXPECT_EQ(world_->budgets->find(concerned->ids()[0])->rule.text(), rule);
 }
 
+TEST_F(ControlApi, AnAliasIsInForceOnceItIsSaidAndGoneOnceItIsForgotten) {
+  must("POST", "/owners", R"({"name":"alice"})");
+  must("PUT", "/aliases", R"({"name":"fast","models":["groq/a","openai/b"]})");
+  must("PUT", "/aliases", R"({"name":"fast","owner":"alice","models":["openai/b"]})");
+  EXPECT_EQ(must("GET", "/aliases").count(), 2U);
+  const auto* const alice = world_->directory->find_owner("alice");
+  EXPECT_THAT(world_->routes->models_of(alice->id), ::testing::Contains("fast"));
+  must("DELETE", "/aliases/fast?owner=alice");
+  must("DELETE", "/aliases/fast");
+  EXPECT_EQ(ask("DELETE", "/aliases/fast").status, 404);
+  EXPECT_THAT(world_->routes->models_of(alice->id), Not(::testing::Contains("fast")));
+}
+
+TEST_F(ControlApi, AnAliasThatCouldNotWorkIsRefusedWithWhatToSendInstead) {
+  for (const char* const body :
+       {R"({"name":"a/b","models":["openai/b"]})", R"({"name":"fast","models":[]})",
+        R"({"name":"fast","models":["gpt"]})", R"({"name":"fast","models":["a/b","a/b"]})",
+        R"({"name":"fast","models":["a/ b"]})", R"({"name":"fast"})"}) {
+    const Said said = ask("PUT", "/aliases", body);
+    EXPECT_TRUE(said.status == 400 || said.status == 422) << body << said.text;
+    EXPECT_NE(said.error("remedy"), "") << body;
+  }
+}
+
 TEST_F(ControlApi, SettingABudgetAgainReplacesItsLimitAndKeepsWhatWasSpent) {
   must("POST", "/owners", R"({"name":"alice"})");
   const std::string id = set_budget("owner:alice", "5.00");

@@ -54,6 +54,7 @@ struct Registry::Loaded {
   std::vector<access::AdminKey> admins;
   std::vector<budget::Budget> budgets;
   std::vector<catalog::OwnerPrice> prices;
+  std::vector<route::Alias> aliases;
   std::vector<local::LocalModel> models;
   std::vector<store::EgressAllowance> allowances;
 };
@@ -77,9 +78,11 @@ Outcome<Registry::Loaded> Registry::load() const {
   auto admins = parts.access.admin_keys();
   auto budgets = parts.budgets.list();
   auto prices = parts.prices.list();
+  auto aliases = parts.aliases.list();
   auto models = parts.local_models.list();
   auto allowances = parts.egress_allowances.list(CredentialId{});
-  if (!owners || !apps || !keys || !admins || !budgets || !prices || !models || !allowances) {
+  if (!owners || !apps || !keys || !admins || !budgets || !prices || !aliases || !models ||
+      !allowances) {
     return store_unavailable();
   }
   return Loaded{.owners = std::move(*owners),
@@ -88,6 +91,7 @@ Outcome<Registry::Loaded> Registry::load() const {
                 .admins = std::move(*admins),
                 .budgets = std::move(*budgets),
                 .prices = std::move(*prices),
+                .aliases = std::move(*aliases),
                 .models = std::move(*models),
                 .allowances = std::move(*allowances)};
 }
@@ -163,7 +167,7 @@ void Registry::publish(Loaded loaded) {
       .credentials = credentials_,
       .routes = std::make_shared<const route::Table>(places_of(*credentials_, *parts.profiles),
                                                      places_of(loaded.models), std::move(stated),
-                                                     parts.book),
+                                                     parts.book, std::move(loaded.aliases)),
       .budgets = std::make_shared<const budget::BudgetBook>(std::move(loaded.budgets)),
       .profiles = parts.profiles});
   local_models_ = std::move(loaded.models);

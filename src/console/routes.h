@@ -69,6 +69,11 @@ Task<Outcome<Reply>> remove_credential(Registry& registry, Call& call);
 // credential_check.cpp
 Task<Outcome<Reply>> test_credential(Registry& registry, Call& call);
 
+// aliases.cpp
+Task<Outcome<Reply>> list_aliases(Registry& registry, Call& call);
+Task<Outcome<Reply>> put_alias(Registry& registry, Call& call);
+Task<Outcome<Reply>> remove_alias(Registry& registry, Call& call);
+
 // budgets.cpp
 Task<Outcome<Reply>> list_budgets(Registry& registry, Call& call);
 Task<Outcome<Reply>> set_budget(Registry& registry, Call& call);

@@ -117,9 +117,21 @@ Done Relay::find_targets(Job& job) {
                            .field = "model",
                            .message = "a model's name has no blanks or control characters"}));
   }
-  auto target = job.world->routes->resolve(job.request.model, job.key->owner);
-  if (!target) return no(not_routed(target.error(), job.request.model));
-  job.attempt.target = std::move(*target);
+  auto plan = job.world->routes->plan(job.request.model, job.key->owner);
+  if (!plan) return no(not_routed(plan.error(), job.request.model));
+  job.attempt.target = std::move(plan->first);
+  job.alternatives = std::move(plan->alternatives);
+  if (job.alternatives.empty()) return {};
+
+  // Of a list, what this key is not for is left out; where nothing is left, the first says so.
+  std::erase_if(job.alternatives, [&](const route::Target& target) {
+    return !access::may_use(*job.key, target.model);
+  });
+  std::ranges::reverse(job.alternatives);
+  if (!access::may_use(*job.key, job.attempt.target.model) && !job.alternatives.empty()) {
+    job.attempt.target = std::move(job.alternatives.back());
+    job.alternatives.pop_back();
+  }
   return {};
 }
 

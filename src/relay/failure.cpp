@@ -145,6 +145,16 @@ Failure not_routed(const route::RouteFailure& failure, std::string_view model) {
                                    shown(model), joined(failure.candidates));
       answer.remedy = "Write provider/model.";
       break;
+    case route::RouteError::alias_unusable:
+      answer.code = "alias_unusable";
+      answer.at_fault = "account";
+      answer.message =
+          fmt::format("\"{}\" stands for {}, and the owner of this key has none of these",
+                      shown(model), joined(failure.candidates));
+      answer.remedy =
+          "Bring a key for one of them (claviger credential add), or change the list (claviger "
+          "alias set)";
+      break;
     case route::RouteError::no_credential:
       answer.code = "no_credential";
       answer.at_fault = "account";

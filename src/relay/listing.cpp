@@ -38,14 +38,15 @@ Task<void> Relay::serve_models(net::ServerConnection& caller, const net::http::T
       co_return co_await answer_error(caller, dialect, bad_target("the model id is malformed"),
                                       nullptr);
     }
-    const auto found = world_->routes->resolve(id, (*key)->owner);
+    const auto found = world_->routes->plan(id, (*key)->owner);
     if (!found) {
       co_return co_await answer_error(caller, dialect, not_routed(found.error(), id), nullptr);
     }
-    if (!access::may_use(**key, found->model)) {
+    if (!access::may_use(**key, found->first.model)) {
       co_return co_await answer_error(caller, dialect, model_not_allowed(id), nullptr);
     }
-    body = dialect.model_body(listed(found->model));
+    // An alias is shown under its own name: that is what the application may rely on.
+    body = dialect.model_body(listed(found->alternatives.empty() ? found->first.model : id));
   }
   net::http::HeadWriter head = caller.answer(200);
   if (!co_await caller.send(head, "application/json", body)) caller.close_after_answer();

@@ -114,7 +114,9 @@ class RelayTest : public ::testing::Test {
                        .key = Secret::copy_of("sk-provider-key")});
     world->credentials = std::make_shared<vault::OpenCredentials>(std::move(entries));
     std::vector<route::StatedPrice> prices;
-    if (price) prices.push_back({.owner = OwnerId{1}, .model = "box/m", .price = *price});
+    for (const char* const model : {"box/m", "box/n"}) {
+      if (price) prices.push_back({.owner = OwnerId{1}, .model = model, .price = *price});
+    }
     world->routes = std::make_shared<route::Table>(
         std::vector<route::Place>{{.credential = CredentialId{1},
                                    .owner = OwnerId{1},
@@ -122,7 +124,8 @@ class RelayTest : public ::testing::Test {
                                    .name = "box",
                                    .base_url = base_url,
                                    .is_own_endpoint = true}},
-        std::vector<route::LocalPlace>{}, prices, catalog::PriceBook::embedded());
+        std::vector<route::LocalPlace>{}, prices, catalog::PriceBook::embedded(),
+        std::vector<route::Alias>{{.owner = {}, .name = "fast", .models = {"box/m", "box/n"}}});
     world->budgets = std::make_shared<budget::BudgetBook>(
         std::vector<budget::Budget>{{.terms = terms_, .scope = budget::Scope::workspace}});
     world->profiles = provider::Profiles::embedded();
@@ -368,6 +371,20 @@ TEST_F(RelayTest, WhenAllAttemptsFailTheLastErrorIsToldWithWhatWasMetBefore) {
   EXPECT_THAT(answer, HasSubstr("attempt 1 at box/m"));
   EXPECT_EQ(provider_requests_, 3);
   EXPECT_EQ(balance().spent, NanoUsd(0));
+}
+
+TEST_F(RelayTest, AnAliasFallsBackAlongItsListAndSaysWhoAnswered) {
+  provider_says_first_ = {
+      {json_answer(R"({"error":{"message":"no such model"}})", "401 Unauthorized")}};
+  provider_says_ = {json_answer(kAnswer)};
+  const std::string answer =
+      ask(R"({"model":"fast","messages":[{"role":"user","content":"hi"}],"max_tokens":50})");
+  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 200 OK"));
+  EXPECT_THAT(answer, HasSubstr("x-claviger-model: box/n"));
+  EXPECT_THAT(provider_saw_, HasSubstr(R"("model":"n")"));
+  EXPECT_EQ(record().model_asked, "fast");
+  EXPECT_EQ(record().model, "box/n");
+  EXPECT_EQ(balance().spent, NanoUsd(60'000));
 }
 
 TEST_F(RelayTest, WhatMayHaveBeenBilledIsNotBoughtTwice) {

@@ -33,11 +33,13 @@ std::size_t distance(std::string_view a, std::string_view b, std::size_t most) {
 }  // namespace
 
 Table::Table(std::vector<Place> places, std::vector<LocalPlace> local_models,
-             std::vector<StatedPrice> stated_prices, std::shared_ptr<const catalog::PriceBook> book)
+             std::vector<StatedPrice> stated_prices, std::shared_ptr<const catalog::PriceBook> book,
+             std::vector<Alias> aliases)
     : places_(std::move(places)),
       local_models_(std::move(local_models)),
       stated_prices_(std::move(stated_prices)),
-      book_(std::move(book)) {
+      book_(std::move(book)),
+      aliases_(std::move(aliases)) {
   std::ranges::sort(places_, [](const Place& a, const Place& b) {
     if (a.owner.is_none() != b.owner.is_none()) return b.owner.is_none();
     return a.credential < b.credential;
@@ -99,6 +101,38 @@ Target Table::at_local(const LocalPlace& local, OwnerId owner) const {
                 .context_tokens_max = local.context_tokens_max};
   target.price = stated(target.model, owner);
   return target;
+}
+
+const Alias* Table::find_alias(std::string_view name, OwnerId owner) const {
+  const Alias* found = nullptr;
+  for (const Alias& alias : aliases_) {
+    if (alias.name != name) continue;
+    if (alias.owner == owner) return &alias;
+    if (alias.owner.is_none()) found = &alias;
+  }
+  return found;
+}
+
+std::expected<Plan, RouteFailure> Table::plan(std::string_view model, OwnerId owner) const {
+  const Alias* const alias = aliases_.empty() ? nullptr : find_alias(model, owner);
+  if (alias == nullptr) {
+    auto target = resolve(model, owner);
+    if (!target) return std::unexpected(std::move(target.error()));
+    return Plan{.first = std::move(*target), .alternatives = {}};
+  }
+  std::vector<Target> targets;
+  for (const std::string& member : alias->models) {
+    // A list may name places that this owner has not brought, or not yet.
+    if (auto target = resolve(member, owner)) targets.push_back(std::move(*target));
+  }
+  if (targets.empty()) {
+    return std::unexpected(
+        RouteFailure{.error = RouteError::alias_unusable, .candidates = alias->models});
+  }
+  Plan plan{.first = std::move(targets.front()), .alternatives = {}};
+  targets.erase(targets.begin());
+  plan.alternatives = std::move(targets);
+  return plan;
 }
 
 std::expected<Target, RouteFailure> Table::resolve(std::string_view model, OwnerId owner) const {
@@ -168,6 +202,9 @@ RouteFailure Table::nothing_found(std::string_view model, OwnerId owner) const {
 
 std::vector<std::string> Table::models_of(OwnerId owner) const {
   std::vector<std::string> models;
+  for (const Alias& alias : aliases_) {
+    if (alias.owner.is_none() || alias.owner == owner) models.push_back(alias.name);
+  }
   for (const LocalPlace& local : local_models_) {
     if (local.owner == owner) models.push_back("local/" + local.name);
   }

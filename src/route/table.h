@@ -17,6 +17,7 @@
 
 #include "base/ids.h"
 #include "catalog/price_book.h"
+#include "route/alias.h"
 
 namespace claviger::route {
 
@@ -60,6 +61,7 @@ struct Target {
 enum class RouteError : std::uint8_t {
   unknown_model,    ///< Nothing of this owner has a model of that name.
   ambiguous_model,  ///< A bare name that several places have; `candidates` lists them.
+  alias_unusable,   ///< An alias, and this owner has none of the places on its list.
   no_credential,    ///< The provider is known, but this owner has no credential for it.
 };
 
@@ -68,19 +70,32 @@ struct RouteFailure {
   std::vector<std::string> candidates;  ///< At most five: what was perhaps meant, or what collides.
 };
 
+/// Where one request goes, and where else it may: what its owner has put on the list.
+struct Plan {
+  Target first;
+  std::vector<Target> alternatives;  ///< In the order in which they are tried.
+};
+
 /// Threads: immutable, share it freely.
 class Table {
  public:
   Table(std::vector<Place> places, std::vector<LocalPlace> local_models,
-        std::vector<StatedPrice> stated_prices, std::shared_ptr<const catalog::PriceBook> book);
+        std::vector<StatedPrice> stated_prices, std::shared_ptr<const catalog::PriceBook> book,
+        std::vector<Alias> aliases = {});
 
+  /// `model` may be an alias; then the places are those of its list that this owner can use.
+  std::expected<Plan, RouteFailure> plan(std::string_view model, OwnerId owner) const;
+
+  /// One model, which is no alias.
   std::expected<Target, RouteFailure> resolve(std::string_view model, OwnerId owner) const;
 
-  /// Every model that this owner can name, sorted: local ones, priced ones of their places.
+  /// Every model that this owner can name, sorted: aliases, local ones, priced ones of their
+  /// places.
   std::vector<std::string> models_of(OwnerId owner) const;
 
  private:
   bool is_usable_by(const Place& place, OwnerId owner) const;
+  const Alias* find_alias(std::string_view name, OwnerId owner) const;
   const Place* find_place(std::string_view provider, OwnerId owner) const;
   const LocalPlace* find_local(std::string_view name, OwnerId owner) const;
   Target at_place(const Place& place, std::string_view name, OwnerId owner) const;
@@ -93,6 +108,7 @@ class Table {
   std::vector<LocalPlace> local_models_;
   std::vector<StatedPrice> stated_prices_;
   std::shared_ptr<const catalog::PriceBook> book_;
+  std::vector<Alias> aliases_;
 };
 
 }  // namespace claviger::route

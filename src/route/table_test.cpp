@@ -57,6 +57,50 @@ Table table(std::vector<Place> places, std::vector<StatedPrice> stated = {}) {
       std::move(stated), std::make_shared<SmallBook>());
 }
 
+Table with_aliases(std::vector<Place> places, std::vector<Alias> aliases) {
+  return Table(std::move(places), {}, {}, std::make_shared<SmallBook>(), std::move(aliases));
+}
+
+TEST(Routing, AnAliasStandsForItsListInItsOrder) {
+  const Table routes = with_aliases(
+      {place(1, kAda, "openai"), place(2, kAda, "groq")},
+      {{.owner = {}, .name = "fast", .models = {"groq/llama-3.3-70b", "openai/gpt-4o-mini"}}});
+  const auto plan = routes.plan("fast", kAda);
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(plan->first.model, "groq/llama-3.3-70b");
+  ASSERT_EQ(plan->alternatives.size(), 1U);
+  EXPECT_EQ(plan->alternatives[0].model, "openai/gpt-4o-mini");
+  EXPECT_EQ(routes.models_of(kAda).front(), "fast");
+}
+
+TEST(Routing, OfAnAliasWhatItsCallersOwnerHasNotBroughtIsLeftOut) {
+  const Table routes = with_aliases(
+      {place(1, kAda, "openai")},
+      {{.owner = {}, .name = "fast", .models = {"groq/llama-3.3-70b", "openai/gpt-4o-mini"}}});
+  EXPECT_EQ(routes.plan("fast", kAda)->first.model, "openai/gpt-4o-mini");
+  const auto nothing = routes.plan("fast", kBen);
+  ASSERT_FALSE(nothing);
+  EXPECT_EQ(nothing.error().error, RouteError::alias_unusable);
+  EXPECT_THAT(nothing.error().candidates, ElementsAre("groq/llama-3.3-70b", "openai/gpt-4o-mini"));
+}
+
+TEST(Routing, AnOwnersAliasBeatsTheWorkspaces) {
+  const Table routes =
+      with_aliases({place(1, {}, "openai"), place(2, {}, "groq")},
+                   {{.owner = {}, .name = "fast", .models = {"groq/llama-3.3-70b"}},
+                    {.owner = kAda, .name = "fast", .models = {"openai/gpt-4o-mini"}}});
+  EXPECT_EQ(routes.plan("fast", kAda)->first.model, "openai/gpt-4o-mini");
+  EXPECT_EQ(routes.plan("fast", kBen)->first.model, "groq/llama-3.3-70b");
+}
+
+TEST(Routing, AnAliasNameIsNoFullNameAndHoldsNothingThatBreaksAHeader) {
+  EXPECT_TRUE(is_alias_name("fast-4.1:latest_x"));
+  for (const char* const bad : {"", "a/b", "a b", "a\n", "caf\xC3\xA9"}) {
+    EXPECT_FALSE(is_alias_name(bad)) << bad;
+  }
+  EXPECT_FALSE(is_alias_name(std::string(kAliasNameBytesMax + 1, 'a')));
+}
+
 TEST(Routing, AnOwnersCredentialComesBeforeTheWorkspaces) {
   const Table routes = table({place(1, OwnerId{}, "openai"), place(2, kAda, "openai")});
   EXPECT_EQ(routes.resolve("openai/gpt-4o-mini", kAda)->credential, CredentialId{2});

@@ -27,6 +27,7 @@
 #include "server/root_key_setting.h"
 #include "server/worker.h"
 #include "store/sqlite/access_store.h"
+#include "store/sqlite/alias_store.h"
 #include "store/sqlite/budget_store.h"
 #include "store/sqlite/database.h"
 #include "store/sqlite/egress_allowance_store.h"
@@ -281,6 +282,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
     vault_store_.emplace(databases_->control);
     budget_store_.emplace(databases_->control);
     price_store_.emplace(databases_->control);
+    alias_store_.emplace(databases_->control);
     local_model_store_.emplace(databases_->control);
     egress_store_.emplace(databases_->control);
     control_records_.emplace(databases_->control);
@@ -372,6 +374,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
         .budgets = *budget_store_,
         .ledger = *ledger_,
         .prices = *price_store_,
+        .aliases = *alias_store_,
         .local_models = *local_model_store_,
         .egress_allowances = *egress_store_,
         .records = *control_records_,
@@ -465,6 +468,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
   std::optional<store::SqliteVaultStore> vault_store_;
   std::optional<store::SqliteBudgetStore> budget_store_;
   std::optional<store::SqliteOwnerPriceStore> price_store_;
+  std::optional<store::SqliteAliasStore> alias_store_;
   std::optional<store::SqliteLocalModelStore> local_model_store_;
   std::optional<store::SqliteEgressAllowanceStore> egress_store_;
   std::optional<store::SqliteRecordStore> control_records_;

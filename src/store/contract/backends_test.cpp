@@ -9,6 +9,7 @@
 
 #include "store/contract/store_under_test.h"
 #include "store/sqlite/access_store.h"
+#include "store/sqlite/alias_store.h"
 #include "store/sqlite/budget_store.h"
 #include "store/sqlite/database.h"
 #include "store/sqlite/egress_allowance_store.h"
@@ -32,6 +33,7 @@ class SqliteUnderTest final : public StoreUnderTest {
   budget::LedgerStore& ledger() override { return open_->ledger; }
   record::RecordStore& records() override { return open_->records; }
   catalog::OwnerPriceStore& prices() override { return open_->prices; }
+  route::AliasStore& aliases() override { return open_->aliases; }
   local::LocalModelStore& local_models() override { return open_->local_models; }
   EgressAllowanceStore& egress() override { return open_->egress; }
 
@@ -62,6 +64,7 @@ class SqliteUnderTest final : public StoreUnderTest {
     SqliteLedgerStore ledger{database};
     SqliteRecordStore records{database};
     SqliteOwnerPriceStore prices{database};
+    SqliteAliasStore aliases{database};
     SqliteLocalModelStore local_models{database};
     SqliteEgressAllowanceStore egress{database};
   };

@@ -74,6 +74,30 @@ TEST_P(OwnerPriceStoreContract, AFullDiskIsSaid) {
   EXPECT_EQ(store_->prices().put(stated).error(), OwnerPriceError::unavailable);
 }
 
+class AliasStoreContract : public StoreContract {};
+CLAVIGER_OVER_ALL_STORES(AliasStoreContract);
+
+TEST_P(AliasStoreContract, AnAliasKeepsTheOrderOfItsModelsAndIsReplaced) {
+  const route::Alias workspace{.owner = {}, .name = "fast", .models = {"b/y", "a/x"}};
+  route::Alias own{.owner = owner(), .name = "fast", .models = {"a/x"}};
+  ASSERT_TRUE(store_->aliases().put(own, now_));
+  ASSERT_TRUE(store_->aliases().put(workspace, now_));
+  own.models = {"c/z", "a/x", "b/y"};
+  ASSERT_TRUE(store_->aliases().put(own, now_));
+  store_->reopen();
+  EXPECT_THAT(store_->aliases().list().value(), ElementsAre(workspace, own));
+}
+
+TEST_P(AliasStoreContract, AliasesNeedAnOwnerWhoIsThereAndCanBeTakenBack) {
+  const route::Alias nobodys{.owner = OwnerId{99}, .name = "fast", .models = {"a/x"}};
+  EXPECT_EQ(store_->aliases().put(nobodys, now_).error(), route::AliasStoreError::not_found);
+  const route::Alias own{.owner = owner(), .name = "fast", .models = {"a/x"}};
+  ASSERT_TRUE(store_->aliases().put(own, now_));
+  EXPECT_EQ(store_->aliases().remove({}, "fast").error(), route::AliasStoreError::not_found);
+  ASSERT_TRUE(store_->aliases().remove(own.owner, "fast"));
+  EXPECT_THAT(store_->aliases().list().value(), IsEmpty());
+}
+
 class LocalModelStoreContract : public StoreContract {
  protected:
   LocalModel model(OwnerId owner, std::string name) {

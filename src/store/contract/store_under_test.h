@@ -18,6 +18,7 @@
 #include "catalog/owner_price_store.h"
 #include "local/local_model_store.h"
 #include "record/record.h"
+#include "route/alias_store.h"
 #include "store/egress_allowance_store.h"
 #include "vault/vault.h"
 
@@ -33,6 +34,7 @@ class StoreUnderTest {
   virtual budget::LedgerStore& ledger() = 0;
   virtual record::RecordStore& records() = 0;
   virtual catalog::OwnerPriceStore& prices() = 0;
+  virtual route::AliasStore& aliases() = 0;
   virtual local::LocalModelStore& local_models() = 0;
   virtual EgressAllowanceStore& egress() = 0;
   /// Closes everything and opens it again, as a restart of the server does.
