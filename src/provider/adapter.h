@@ -33,7 +33,7 @@ struct Profile {
   std::string auth_prefix;      ///< `Bearer `
   std::string chat_path;        ///< Appended to the base URL: `/chat/completions`.
   std::string embeddings_path;  ///< Empty: it has none.
-  std::string models_path;
+  std::string models_path;      ///< Empty: it lists none, and a key cannot be tested for free.
   /// Which name bounds the output there: `max_completion_tokens` or `max_tokens`.
   std::string output_max_field;
   /// The other of the two names binds there as well. Where it does not, a caller who wrote

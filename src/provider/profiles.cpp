@@ -91,7 +91,9 @@ void check(const Profile& profile) {
   if (url.ends_with('/')) complain("base_url", "must not end with a slash");
   const auto is_path = [](const std::string& path) { return path.starts_with('/'); };
   if (!is_path(profile.chat_path)) complain("chat_path", "must start with a slash");
-  if (!is_path(profile.models_path)) complain("models_path", "must start with a slash");
+  if (!profile.models_path.empty() && !is_path(profile.models_path)) {
+    complain("models_path", "must start with a slash, or be empty where there is none");
+  }
   if (!profile.embeddings_path.empty() && !is_path(profile.embeddings_path)) {
     complain("embeddings_path", "must start with a slash, or be empty");
   }
