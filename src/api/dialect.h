@@ -5,12 +5,15 @@
 
 #include <cstdint>
 #include <expected>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/ids.h"
 #include "base/money.h"
+#include "exchange/answer.h"
+#include "exchange/conversation.h"
 #include "exchange/request.h"
 #include "exchange/usage.h"
 
@@ -42,10 +45,31 @@ struct ListedModel {
   std::int64_t created_s = 0;
 };
 
+/// The caller's half of a translation: from its request into nobody's dialect, and from there
+/// into its answers. Stateless. Threads: any method, from any thread, concurrently.
+class CallerTranslation {
+ public:
+  virtual ~CallerTranslation() = default;
+
+  /// Reads the bytes of a request again, into messages. `request` comes from the dialect's own
+  /// read(); the result's views point into its body. Errors: what is well-formed and still says
+  /// nothing (a part of unknown shape, tool arguments that are no JSON), by field.
+  virtual std::expected<exchange::Conversation, exchange::BadRequest> read_conversation(
+      const exchange::Request& request) const = 0;
+  /// A whole answer, with `usage.cost` where the bill has one.
+  virtual std::string answer_body(const exchange::Answer& answer,
+                                  const exchange::Bill& bill) const = 0;
+  /// The writer of one stream. `request` says what it shall hold (usage or not); it is not kept.
+  virtual std::unique_ptr<exchange::EventWriter> event_writer(
+      const exchange::Request& request) const = 0;
+};
+
 class Dialect {
  public:
   virtual ~Dialect() = default;
   virtual exchange::DialectId id() const = 0;
+  /// Null: requests of this dialect only go to providers that speak it.
+  virtual const CallerTranslation* translation() const { return nullptr; }
 
   /// Reads a body of `operation`. Reads at most what it must; strict about what it reads.
   /// `body` must have 64 readable bytes behind its end (simdjson's padding).

@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "base/money.h"
+#include "exchange/answer.h"
+#include "exchange/conversation.h"
 #include "exchange/request.h"
 #include "exchange/usage.h"
 
@@ -87,10 +89,33 @@ struct AnswerReading {
   exchange::Usage usage;
 };
 
+/// The provider's half of a translation: from nobody's dialect into its requests, and from its
+/// answers back. Stateless. Threads: any method, from any thread, concurrently.
+class ProviderTranslation {
+ public:
+  virtual ~ProviderTranslation() = default;
+
+  /// What this dialect, as this provider speaks it, has words for. exchange::fit() is asked
+  /// before money is held, so that a request that cannot be said costs nothing.
+  virtual exchange::FeatureSet expresses(const Profile& profile) const = 0;
+  /// Appends the body for the provider to `out`. Writes nothing for a feature that it does not
+  /// express: that was refused before, or dropped as the caller allowed. Errors: what only its
+  /// value forbids, by field.
+  virtual std::expected<void, exchange::Untranslatable> write_conversation(
+      const Profile& profile, const exchange::Conversation& conversation,
+      exchange::Delivery delivery, const Edits& edits, std::string& out) const = 0;
+  /// Reads a whole answer. Nothing where it is no answer of this dialect. Its views point into
+  /// `body`.
+  virtual std::optional<exchange::Answer> read_whole(std::string_view body) const = 0;
+  virtual std::unique_ptr<exchange::EventReader> event_reader() const = 0;
+};
+
 class Adapter {
  public:
   virtual ~Adapter() = default;
   virtual exchange::DialectId dialect() const = 0;
+  /// Null: this provider only takes requests that its callers wrote in its own dialect.
+  virtual const ProviderTranslation* translation() const { return nullptr; }
 
   /// The path and query behind the base URL, e.g. `/chat/completions`. Empty where the
   /// provider does not offer the operation.
@@ -98,9 +123,9 @@ class Adapter {
 
   /// Appends the body for the provider to `out`: the caller's bytes with the model's name, the
   /// output bound (every present spelling gets it; where none is present that binds at this
-  /// provider, the profile's is added), and for streams the wish for usage. Same dialect only,
-  /// until translation is here. `request` must come from a Dialect's read(): its places are
-  /// trusted.
+  /// provider, the profile's is added), and for streams the wish for usage. Same dialect only;
+  /// translation() writes the others. `request` must come from a Dialect's read(): its places
+  /// are trusted.
   virtual void write_body(const Profile& profile, const exchange::Request& request,
                           const Edits& edits, std::string& out) const = 0;
 
