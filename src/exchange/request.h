@@ -15,6 +15,8 @@
 #include <string_view>
 #include <vector>
 
+#include "exchange/input_parts.h"
+
 namespace claviger::exchange {
 
 enum class Operation : std::uint8_t { chat, embeddings };
@@ -54,6 +56,7 @@ struct Request {
   std::optional<std::int64_t> output_tokens_max;  ///< The larger, where names conflict.
   std::int64_t choices = 1;                       ///< `n`: every choice has the output bound.
   InputContent input_content = InputContent::text;
+  InputParts parts;                ///< What that content is. Sizes of the input beside text.
   std::string end_user;            ///< As the application names them; may be empty.
   bool wants_usage_event = false;  ///< Asked for usage in the stream itself.
   /// Fields whose cost cannot be bounded (server-side tools and the like), by name: such a

@@ -36,6 +36,9 @@ class RequestReader {
   bool message(value& value);
   bool content(value& value);
   bool content_part(value& value);
+  struct Part;
+  bool part_field(std::string_view key, value& value, Part& part);
+  void add_part(const Part& part);
   bool embedding_input(value& value);
   bool output_max(value& value, std::string_view key, exchange::Span& place);
   bool choices(value& value);
@@ -47,6 +50,12 @@ class RequestReader {
   bool service_tier(value& value);
   bool end_user(value& value, std::string_view key, std::string& target);
   bool unbounded(value& value, std::string_view key);
+  /// A string into `text`; anything else is skipped and leaves it empty.
+  bool string_or_skip(value& value, std::string_view key, std::string_view& text);
+  void add_unseen() {
+    request_.input_content = InputContent::by_model;
+    ++request_.parts.unseen;
+  }
 
   /// Whether `value` is null, which then is consumed. False in `ok` on failure.
   bool is_null(value& value, std::string_view key, bool& ok);
@@ -190,12 +199,13 @@ bool RequestReader::message(value& value) {
   if (kind != Kind::object) {
     return json_.wrong_type("messages", "an array of objects with `role` and `content`");
   }
+  ++request_.parts.messages;
   return json_.each_field(value, "messages", [this](std::string_view key, auto inner) {
     if (key == "content") return content(inner);
     if (!is_text_message_field(key)) {
       bool ok = true;
       if (is_null(inner, key, ok) || !ok) return ok;
-      request_.input_content = InputContent::by_model;
+      add_unseen();
     }
     return json_.skip(inner, "messages");
   });
@@ -212,6 +222,16 @@ bool RequestReader::content(value& value) {
                             [this](auto& element) { return content_part(element); });
 }
 
+/// What a part of a message's content says of itself. Views live as long as the document.
+struct RequestReader::Part {
+  std::string_view type;
+  std::string_view url;        ///< `image_url.url`
+  std::string_view detail;     ///< `image_url.detail`
+  std::string_view data;       ///< `input_audio.data`, or `file.file_data`
+  std::string_view format;     ///< `input_audio.format`
+  bool has_reference = false;  ///< `file.file_id`, and whatever else this build does not know.
+};
+
 bool RequestReader::content_part(value& value) {
   Kind kind{};
   if (!json_.kind_of(value, kind, "messages.content")) return false;
@@ -219,18 +239,79 @@ bool RequestReader::content_part(value& value) {
   if (kind != Kind::object) {
     return json_.wrong_type("messages.content", "an array of objects with a `type`");
   }
-  bool is_text = false;
-  const bool read =
-      json_.each_field(value, "messages.content", [&](std::string_view key, auto inner) {
-        if (key != "type") return json_.skip(inner, "messages.content");
-        std::string_view type;
-        if (!json_.string(inner, "messages.content.type", type)) return false;
-        is_text = type == "text" || type == "refusal";
-        return true;
-      });
-  // Images, sound, files, references and whatever comes next: their bytes bound nothing.
-  if (!is_text) request_.input_content = InputContent::by_model;
+  Part part;
+  const bool read = json_.each_field(
+      value, "messages.content",
+      [&](std::string_view key, auto inner) { return part_field(key, inner, part); });
+  if (read) add_part(part);
   return read;
+}
+
+bool RequestReader::string_or_skip(value& value, std::string_view key, std::string_view& text) {
+  Kind kind{};
+  if (!json_.kind_of(value, kind, key)) return false;
+  return kind == Kind::string ? json_.string(value, key, text) : json_.skip(value, key);
+}
+
+/// Parts as typed in the npm package openai 6.49.0, ChatCompletionContentPart (2026-11).
+bool RequestReader::part_field(std::string_view key, value& value, Part& part) {
+  if (key == "type") return json_.string(value, "messages.content.type", part.type);
+  const bool is_image = key == "image_url";
+  const bool has_parts = is_image || key == "input_audio" || key == "file";
+  if (!has_parts) {
+    if (key != "text" && key != "refusal" && key != "cache_control") part.has_reference = true;
+    return json_.skip(value, "messages.content");
+  }
+  Kind kind{};
+  if (!json_.kind_of(value, kind, key)) return false;
+  if (kind == Kind::string && is_image) return json_.string(value, key, part.url);
+  if (kind != Kind::object) return json_.skip(value, key);
+  return json_.each_field(value, key, [&](std::string_view name, auto inner) {
+    if (name == "url" && is_image) return string_or_skip(inner, name, part.url);
+    if (name == "detail" && is_image) return string_or_skip(inner, name, part.detail);
+    if (name == "data" || name == "file_data") return string_or_skip(inner, name, part.data);
+    if (name == "format") return string_or_skip(inner, name, part.format);
+    if (name != "filename") part.has_reference = true;
+    return json_.skip(inner, name);
+  });
+}
+
+exchange::ImageDetail detail_of(std::string_view name) {
+  using enum exchange::ImageDetail;
+  if (name == "low") return low;
+  if (name == "high") return high;
+  if (name == "original") return original;
+  return automatic;
+}
+
+/// Images, sound, files, references and whatever comes next: their bytes bound nothing, but of
+/// some of them a formula knows the most that they cost.
+void RequestReader::add_part(const Part& part) {
+  if (part.type == "text" || part.type == "refusal") return;
+  auto& parts = request_.parts;
+  request_.input_content = InputContent::by_model;
+  if (part.type == "image_url" && !part.url.empty() && !part.has_reference) {
+    std::int64_t attached = 0;
+    parts.add_image(exchange::image_at_url(part.url, detail_of(part.detail), attached));
+    parts.attached_bytes += attached;
+    return;
+  }
+  if (part.type == "input_audio" && !part.has_reference) {
+    const auto ms = exchange::audio_ms_max_in_base64(part.data, part.format);
+    if (ms >= 0) {
+      parts.audio_ms_max += ms;
+      ++parts.audio_count;
+      parts.attached_bytes += static_cast<std::int64_t>(part.data.size());
+      return;
+    }
+  }
+  constexpr std::string_view pdf = "data:application/pdf;base64,";
+  if (part.type == "file" && !part.has_reference && part.data.starts_with(pdf)) {
+    ++parts.documents;
+    parts.attached_bytes += static_cast<std::int64_t>(part.data.size() - pdf.size());
+    return;
+  }
+  ++parts.unseen;
 }
 
 bool RequestReader::embedding_input(value& value) {
@@ -245,7 +326,7 @@ bool RequestReader::embedding_input(value& value) {
     Kind inner{};
     if (!json_.kind_of(element, inner, "input")) return false;
     // Text and tokens are bounded by their bytes; objects are images or references.
-    if (inner == Kind::object) request_.input_content = InputContent::by_model;
+    if (inner == Kind::object) add_unseen();
     return json_.skip(element, "input");
   });
 }
@@ -338,7 +419,9 @@ bool RequestReader::tool(value& value) {
   });
   if (!read) return false;
   const bool runs_here = has_type ? type == "function" || type == "custom" : has_function;
-  if (!runs_here) {
+  if (runs_here) {
+    ++request_.parts.tools;
+  } else {
     name_unbounded(fmt::format("tools.{}", exchange::clipped(type, named_field_bytes_max)));
   }
   return true;

@@ -115,6 +115,54 @@ TEST(ChatRequest, ContentThatWeDoNotSeeIsBoundedByTheModel) {
   EXPECT_EQ(content("null"), InputContent::text);
 }
 
+TEST(ChatRequest, PartsAreDescribedAsFarAsTheirBytesShow) {
+  const auto parts = [](std::string_view json) {
+    return good(R"({"model":"m","messages":[{"role":"user","content":[)" + std::string(json) +
+                "]}]}")
+        .parts;
+  };
+  // A picture of 1 by 2, as its PNG header says.
+  constexpr std::string_view png =
+      "iVBORw0KGgoAAAANSUhEUgAAAAEAAAACCAYAAACZgbYnAAAADklEQVR4nGNgYGD4DwABBAEAX+XDSwAAAABJRU5ErkJg"
+      "gg==";
+  const auto seen = parts(R"({"type":"image_url","image_url":{"detail":"low","url":"data:image/png)"
+                          R"(;base64,)" +
+                          std::string(png) + R"("}},{"type":"text","text":"a"})");
+  EXPECT_THAT(seen.images,
+              ElementsAre(exchange::InputImage{
+                  .width_px = 1, .height_px = 2, .detail = exchange::ImageDetail::low}));
+  EXPECT_EQ(seen.attached_bytes, static_cast<std::int64_t>(png.size()));
+  EXPECT_EQ(seen.unseen, 0);
+  EXPECT_EQ(seen.messages, 1);
+
+  const auto by_url = parts(R"({"type":"image_url","image_url":{"url":"https://e.org/a.png"}})");
+  EXPECT_THAT(by_url.images, ElementsAre(exchange::InputImage{}));
+  EXPECT_EQ(by_url.attached_bytes, 0);
+  const auto pdf = parts(
+      R"({"type":"file","file":{"filename":"a","file_data":"data:application/pdf;base64,AAAA"}})");
+  EXPECT_EQ(pdf.documents, 1);
+  EXPECT_EQ(pdf.attached_bytes, 4);
+  const auto sound =
+      parts(R"({"type":"input_audio","input_audio":{"data":"AAAAAAAA","format":"mp3"}})");
+  EXPECT_EQ(sound.audio_count, 1);
+  EXPECT_GE(sound.audio_ms_max, 6);
+
+  for (const std::string_view unseen :
+       {R"({"type":"file","file":{"file_id":"f"}})", R"({"type":"video_url"})", R"({"text":"a"})",
+        R"({"type":"image_url","image_url":{"url":"u","max_pixels":9}})",
+        R"({"type":"image_url","image_url":{"url":"u"},"file_id":"f"})",
+        R"({"type":"image_url","image_url":{}})",
+        R"({"type":"input_audio","input_audio":{"data":"AAAA","format":"flac"}})"}) {
+    EXPECT_EQ(parts(unseen).unseen, 1) << unseen;
+  }
+}
+
+TEST(ChatRequest, ToolsThatTheCallerRunsAreCounted) {
+  EXPECT_EQ(good(chat(R"(,"tools":[{"type":"function","function":{}},{"type":"web_search"}])"))
+                .parts.tools,
+            1);
+}
+
 TEST(ChatRequest, AReferenceInAMessageIsBoundedByTheModel) {
   const auto message = [](std::string_view json) {
     return good(R"({"model":"m","messages":[)" + std::string(json) + "]}").input_content;
