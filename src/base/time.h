@@ -3,6 +3,8 @@
 /// Time as a variable. Nothing in Claviger asks the operating system for the time except
 /// through a Clock that was handed to it, so tests turn the clock themselves and never sleep.
 
+#include <time.h>
+
 #include <chrono>
 #include <cstdint>
 
@@ -21,6 +23,8 @@ class Clock {
   virtual ~Clock() = default;
   virtual Instant now() const = 0;
   virtual WallTime wall_now() const = 0;
+  /// As now(), but it goes on while the machine sleeps: what wall_now() should have moved by.
+  virtual Instant now_with_sleep() const { return now(); }
 };
 
 class SystemClock final : public Clock {
@@ -28,6 +32,11 @@ class SystemClock final : public Clock {
   Instant now() const override { return std::chrono::steady_clock::now(); }
   WallTime wall_now() const override {
     return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+  }
+  Instant now_with_sleep() const override {
+    timespec time{};
+    clock_gettime(CLOCK_BOOTTIME, &time);
+    return Instant{std::chrono::seconds{time.tv_sec} + std::chrono::nanoseconds{time.tv_nsec}};
   }
 };
 

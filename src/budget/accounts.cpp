@@ -61,6 +61,23 @@ std::optional<std::int64_t> allowed(const Account& account, std::int64_t committ
   return std::min(most, std::max(least, share));
 }
 
+/// The sum at which a budget passes that threshold: rounded up, and never 0.
+std::int64_t threshold_nanos(const Account& account, int percent) {
+  const auto product = static_cast<__int128>(account.limit_nanos) * percent;
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>((product + 99) / 100));
+}
+
+/// The first threshold above `counted_nanos`.
+std::int64_t threshold_after(const Account& account, std::int64_t counted_nanos) {
+  if (!accumulates(account)) return Account::kNoThreshold;
+  for (auto percent = account.terms.warn_at.after(0); percent;
+       percent = account.terms.warn_at.after(*percent)) {
+    const std::int64_t at = threshold_nanos(account, *percent);
+    if (at > counted_nanos) return at;
+  }
+  return Account::kNoThreshold;
+}
+
 Refusal refuse(LedgerError error, BudgetId budget) {
   return {.error = error, .budget = budget, .left = NanoUsd(), .resets_at = std::nullopt};
 }
@@ -170,7 +187,47 @@ Result<Accounts::Holding> Accounts::reserve(const BudgetSet& budgets, const Dema
   auto holding = take(*concerned, demand);
   if (holding) return *std::move(holding);
   assert(holding.error().kind == Miss::Kind::refused);
+  note_refusal(*concerned, holding.error().refusal);
   return std::unexpected(holding.error().refusal);
+}
+
+void Accounts::note_refusal(const Concerned& concerned, const Refusal& refusal) {
+  const auto place = std::ranges::find(concerned.items(), refusal.budget,
+                                       [](const Account* account) { return account->id; });
+  if (place == concerned.items().end()) return;
+  Account& account = **place;
+  if (!accumulates(account) || !account.terms.warn_at.has(Thresholds::kPercentMax)) return;
+  if (account.has_refused.exchange(true, std::memory_order_relaxed)) return;
+  const std::int64_t committed = account.committed_nanos.load(std::memory_order_relaxed);
+  crossings_.note(
+      {.budget = account.id,
+       .period_start = from_unix_micros(account.period_start_us),
+       .percent = Thresholds::kPercentMax,
+       .counted = NanoUsd(committed - account.held_nanos.load(std::memory_order_relaxed)),
+       .limit = account.terms.limit});
+}
+
+void Accounts::pass_thresholds(Account& account, std::int64_t counted_nanos) {
+  std::int64_t next = account.next_threshold_nanos.load(std::memory_order_relaxed);
+  // Whoever moves it on tells of all that lies between.
+  do {
+    if (counted_nanos < next) return;
+  } while (!account.next_threshold_nanos.compare_exchange_weak(
+      next, threshold_after(account, counted_nanos), std::memory_order_relaxed));
+  for (auto percent = account.terms.warn_at.after(0); percent;
+       percent = account.terms.warn_at.after(*percent)) {
+    const std::int64_t at = threshold_nanos(account, *percent);
+    if (at < next || at > counted_nanos) continue;
+    if (*percent == Thresholds::kPercentMax &&
+        account.has_refused.exchange(true, std::memory_order_relaxed)) {
+      continue;
+    }
+    crossings_.note({.budget = account.id,
+                     .period_start = from_unix_micros(account.period_start_us),
+                     .percent = *percent,
+                     .counted = NanoUsd(counted_nanos),
+                     .limit = account.terms.limit});
+  }
 }
 
 std::expected<NanoUsd, Accounts::Miss> Accounts::amount_for(const Concerned& concerned,
@@ -225,20 +282,21 @@ std::expected<Accounts::Holding, Accounts::Miss> Accounts::take(const Concerned&
   Holding holding{.accounts = {}, .amount = *amount, .left = NanoUsd::max()};
   for (Account* const account : concerned.items()) {
     if (!accumulates(*account)) continue;
+    // Before it is committed, so that nobody takes what is only held for spent.
+    account->held_nanos.fetch_add(amount->nanos(), std::memory_order_relaxed);
     const auto committed = raise(*account, *amount, demand);
     if (!committed) {
+      account->held_nanos.fetch_sub(amount->nanos(), std::memory_order_relaxed);
       // Somebody else took it since we looked. Take back what we hold, and look afresh.
       for (const HeldAccounts::Item& item : holding.accounts.items()) {
         add_up_to_the_end(item.account->committed_nanos, -amount->nanos());
+        item.account->held_nanos.fetch_sub(amount->nanos(), std::memory_order_relaxed);
       }
       announce(-1);
       return std::unexpected(Miss{Miss::Kind::raced, {}});
     }
     holding.accounts.add({account, account->period_start_us});
     holding.left = std::min(holding.left, NanoUsd(left_of(*account, *committed)));
-  }
-  for (const HeldAccounts::Item& item : holding.accounts.items()) {
-    item.account->held_nanos.fetch_add(amount->nanos(), std::memory_order_relaxed);
   }
   if (holding.accounts.items().empty()) {
     for (const Account* const account : concerned.items()) {
@@ -265,6 +323,10 @@ NanoUsd Accounts::apply(const HeldAccounts& accounts, const Change& change) {
       if (change.open_holds != 0) {
         account.open_holds.fetch_add(change.open_holds, std::memory_order_relaxed);
       }
+      const std::int64_t counted = committed - account.held_nanos.load(std::memory_order_relaxed);
+      if (counted >= account.next_threshold_nanos.load(std::memory_order_relaxed)) {
+        pass_thresholds(account, counted);
+      }
     }
     if (account.state == Account::State::in_force) {
       left = std::min(left, left_of(account, committed));
@@ -278,12 +340,15 @@ void Accounts::start_afresh(Account& account, std::int64_t period_start_us) {
   account.held_nanos.store(0, std::memory_order_relaxed);
   account.unconfirmed_nanos.store(0, std::memory_order_relaxed);
   account.open_holds.store(0, std::memory_order_relaxed);
+  account.next_threshold_nanos.store(threshold_after(account, 0), std::memory_order_relaxed);
+  account.has_refused.store(false, std::memory_order_relaxed);
   account.period_start_us = period_start_us;
 }
 
 void Accounts::open_period(Account& account, WallTime now) {
   const WallTime running_since = from_unix_micros(account.period_start_us);
-  const PeriodBounds bounds = period_bounds(account.terms.period, std::max(now, running_since));
+  const PeriodBounds bounds =
+      running_period(account.terms.period, now, running_since, account.terms.zone);
   if (bounds.start > running_since) start_afresh(account, unix_micros(bounds.start));
   account.period_end_us = bounds.end ? unix_micros(*bounds.end) : kNever;
 }
@@ -307,14 +372,22 @@ Result<void> Accounts::set_terms(const BudgetTerms& terms, WallTime now) {
   }
   Account& account = find_or_make(terms.id);
   const bool runs = account.state == Account::State::in_force;
-  const bool same_kind = runs && account.terms.period == terms.period;
+  const bool same_calendar =
+      runs && account.terms.period == terms.period && account.terms.zone == terms.zone;
   account.terms = terms;
   account.limit_nanos = std::clamp<std::int64_t>(terms.limit.nanos(), 0, kSumMaxNanos - 1);
   account.state = Account::State::in_force;
-  if (!same_kind) {
+  if (runs && !trusted) {
     // While the clock is in doubt a running period goes on, also under another kind.
-    open_period(account, runs && !trusted ? from_unix_micros(account.period_start_us) : now);
+    open_period(account, from_unix_micros(account.period_start_us));
+  } else if (!same_calendar) {
+    open_period(account, now);
   }
+  // Told afresh: what was passed under another limit is passed again or not at all.
+  account.next_threshold_nanos.store(threshold_after(account, 0), std::memory_order_relaxed);
+  account.has_refused.store(false, std::memory_order_relaxed);
+  pass_thresholds(account, account.committed_nanos.load(std::memory_order_relaxed) -
+                               account.held_nanos.load(std::memory_order_relaxed));
   return {};
 }
 

@@ -15,6 +15,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -36,6 +37,11 @@ struct alignas(64) Account {
   std::atomic<std::int64_t> unconfirmed_nanos{0};
   /// Requests that hold money, or are about to: among so many is shared what is left.
   std::atomic<std::int64_t> open_holds{0};
+  /// Whoever brings spent and unconfirmed up to here leaves a note; see thresholds.h.
+  std::atomic<std::int64_t> next_threshold_nanos{kNoThreshold};
+  std::atomic<bool> has_refused{false};  ///< In this period.
+
+  static constexpr std::int64_t kNoThreshold = std::numeric_limits<std::int64_t>::max();
 
   /// Changed behind the closed gate only.
   std::int64_t limit_nanos = 0;
@@ -129,6 +135,8 @@ class Accounts {
   HeldAccounts restore(const HeldOnSet& held_on);
 
   ClockWatch& clock_watch() { return watch_; }
+  /// For whoever tells people that a threshold was passed.
+  CrossingQueue& crossings() { return crossings_; }
 
  private:
   /// The accounts that a request concerns, each once.
@@ -160,11 +168,15 @@ class Accounts {
   static std::expected<Holding, Miss> take(const Concerned& concerned, const Demand& demand);
   /// Closes the gate; opens the periods that are due, unless the clock is not to be trusted.
   void open_due_periods(const Concerned& concerned, WallTime now);
-  static void open_period(Account& account, WallTime now);
+  void open_period(Account& account, WallTime now);
   static void start_afresh(Account& account, std::int64_t period_start_us);
+  /// Leaves notes for the thresholds that `counted_nanos` has reached, each once.
+  void pass_thresholds(Account& account, std::int64_t counted_nanos);
+  void note_refusal(const Concerned& concerned, const Refusal& refusal);
 
   Gate gate_;
   ClockWatch watch_;
+  CrossingQueue crossings_;
   /// Both change behind the closed gate only. Accounts never move and live as long as this.
   std::deque<Account> accounts_;
   std::vector<Account*> index_;  ///< Open addressing by id; a power of two, half full at most.

@@ -3,12 +3,12 @@
 namespace claviger::budget {
 
 ClockWatch::ClockWatch(const Clock& clock)
-    : clock_(clock), wall_(clock.wall_now()), monotonic_(clock.now()) {}
+    : clock_(clock), wall_(clock.wall_now()), monotonic_(clock.now_with_sleep()) {}
 
 bool ClockWatch::is_trusted() {
   const std::scoped_lock lock(mutex_);
   const WallTime wall = clock_.wall_now();
-  const Instant monotonic = clock_.now();
+  const Instant monotonic = clock_.now_with_sleep();
   const auto wall_passed = wall - wall_;
   const auto really_passed = std::chrono::floor<std::chrono::microseconds>(monotonic - monotonic_);
   if (std::chrono::abs(wall_passed - really_passed) > kJumpMax) return false;
@@ -20,7 +20,7 @@ bool ClockWatch::is_trusted() {
 void ClockWatch::confirm() {
   const std::scoped_lock lock(mutex_);
   wall_ = clock_.wall_now();
-  monotonic_ = clock_.now();
+  monotonic_ = clock_.now_with_sleep();
 }
 
 }  // namespace claviger::budget

@@ -6,7 +6,7 @@
 /// the two have come apart by more than an hour since they were last compared, a new day on
 /// the wall clock may be no new day at all, and opening one would hand out its whole limit
 /// again. So no period opens until an operator says that the clock is right. Smaller
-/// differences are taken over as they come.
+/// differences are taken over as they come, and a machine that slept is no reason for doubt.
 
 #include <chrono>
 #include <mutex>

@@ -52,5 +52,23 @@ TEST(ClockWatch, AnOperatorCanConfirmTheClock) {
   EXPECT_TRUE(watch.is_trusted());
 }
 
+/// Stands still while it sleeps, as CLOCK_MONOTONIC does.
+class SleepyClock final : public Clock {
+ public:
+  Instant now() const override { return Instant{}; }
+  WallTime wall_now() const override { return WallTime{} + slept; }
+  Instant now_with_sleep() const override { return Instant{} + slept; }
+  std::chrono::hours slept{0};
+};
+
+TEST(ClockWatch, AMachineThatSleptIsNoReasonForDoubt) {
+  SleepyClock clock;
+  ClockWatch watch(clock);
+
+  clock.slept = 9h;
+
+  EXPECT_TRUE(watch.is_trusted());
+}
+
 }  // namespace
 }  // namespace claviger::budget

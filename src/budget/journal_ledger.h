@@ -86,6 +86,9 @@ class JournalLedger final : public Ledger {
   /// The operator says that the wall clock is right: periods open again.
   void confirm_clock() { books_.accounts().clock_watch().confirm(); }
 
+  /// Which budgets have passed which thresholds.
+  CrossingQueue& crossings() { return books_.accounts().crossings(); }
+
   /// Brings into the store what has been written so far. Blocks.
   std::expected<void, LedgerStoreError> fold_now();
   /// Brings the journal to disk. Blocks.

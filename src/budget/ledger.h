@@ -23,6 +23,8 @@
 #include "base/money.h"
 #include "base/task.h"
 #include "base/time.h"
+#include "budget/period.h"
+#include "budget/thresholds.h"
 
 namespace claviger::budget {
 
@@ -116,8 +118,6 @@ struct AttemptMoney {
   std::optional<Certainty> certainty;  ///< Likewise.
 };
 
-/// Budgets of Period::request are a ceiling on each single hold: nothing accumulates on them.
-enum class Period : std::uint8_t { request, day, week, month, total };
 enum class WhenExhausted : std::uint8_t { refuse, clamp };
 
 /// The journal writes ids in 40 bits. Row ids count up from 1, so nobody gets there.
@@ -129,6 +129,8 @@ struct BudgetTerms {
   NanoUsd limit;
   Period period = Period::month;
   WhenExhausted when_exhausted = WhenExhausted::clamp;
+  TimeZone zone;  ///< In which its periods begin.
+  Thresholds warn_at;
   friend bool operator==(const BudgetTerms&, const BudgetTerms&) = default;
 };
 
