@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 
 #include "access/model_pattern.h"
 #include "relay/failure.h"
@@ -127,7 +128,18 @@ Done Relay::find_targets(Job& job) {
   std::erase_if(job.alternatives, [&](const route::Target& target) {
     return !access::may_use(*job.key, target.model);
   });
+  // What has just failed again and again is asked last.
+  const auto is_ailing = [this, now = parts_.reactor.now()](const route::Target& target) {
+    return place_health_.is_ailing(target, now);
+  };
+  std::ranges::stable_partition(job.alternatives, std::not_fn(is_ailing));
   std::ranges::reverse(job.alternatives);
+  if (is_ailing(job.attempt.target) && !job.alternatives.empty() &&
+      !is_ailing(job.alternatives.back())) {
+    std::swap(job.attempt.target, job.alternatives.back());
+    // The preferred one is still the first of those that ail.
+    std::ranges::stable_partition(job.alternatives, is_ailing);
+  }
   if (!access::may_use(*job.key, job.attempt.target.model) && !job.alternatives.empty()) {
     job.attempt.target = std::move(job.alternatives.back());
     job.alternatives.pop_back();

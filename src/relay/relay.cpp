@@ -81,6 +81,7 @@ Task<void> Relay::serve_call(net::ServerConnection& caller, const net::http::Tar
     if (done) done = bound_cost(job);
     if (done) done = co_await hold(job);
     if (done) done = co_await spend(job);
+    note_health(job, done);
     if (done) break;
     // Would it fare better once more, or elsewhere? Not once bytes have reached the caller.
     if (!co_await has_next_attempt(job, *done.error())) break;
@@ -88,6 +89,12 @@ Task<void> Relay::serve_call(net::ServerConnection& caller, const net::http::Tar
   }
   if (!done) co_await answer_error(caller, dialect, std::move(done.error()), &job);
   finish_record(job);
+}
+
+void Relay::note_health(const Job& job, const Done& done) {
+  if (!job.attempt.is_held || job.record.caller_left) return;
+  place_health_.note(job.attempt.target, fared(done ? std::string_view() : done.error()->at_fault),
+                     parts_.reactor.now());
 }
 
 Task<Done> Relay::hold(Job& job) {

@@ -22,6 +22,7 @@
 #include "relay/failure.h"
 #include "relay/job.h"
 #include "relay/limits.h"
+#include "relay/place_health.h"
 #include "relay/snapshot.h"
 #include "route/runner.h"
 
@@ -91,6 +92,8 @@ class Relay {
   /// After a failed attempt: prepares the next one where there is to be one, and waits for its
   /// time.
   Task<bool> has_next_attempt(Job& job, const ErrorAnswer& error);
+  /// How the place fared, for those that come after.
+  void note_health(const Job& job, const Done& done);
   bool may_need_request_again(const Job& job) const;
   Task<Done> call_provider(Job& job);
   Task<Done> call_runner(Job& job);
@@ -128,6 +131,7 @@ class Relay {
   Parts parts_;
   const Limits& limits_;
   std::shared_ptr<const Snapshot> world_;
+  PlaceHealth place_health_;
   std::unordered_map<std::string, std::unique_ptr<Address>> addresses_;
   bool is_draining_ = false;
 };

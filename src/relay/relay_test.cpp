@@ -387,6 +387,21 @@ TEST_F(RelayTest, AnAliasFallsBackAlongItsListAndSaysWhoAnswered) {
   EXPECT_EQ(balance().spent, NanoUsd(60'000));
 }
 
+TEST_F(RelayTest, APlaceThatFailedAgainAndAgainIsAskedLast) {
+  const std::string refused =
+      json_answer(R"({"error":{"message":"overloaded"}})", "503 Service Unavailable");
+  const std::string good = json_answer(kAnswer);
+  // The first of the list fails three times, and its stand-in answers each time.
+  provider_says_first_ = {{refused}, {good}, {refused}, {good}, {refused}, {good}};
+  provider_says_ = {good};
+  const std::string ask_fast =
+      R"({"model":"fast","messages":[{"role":"user","content":"hi"}],"max_tokens":50})";
+  for (int i = 0; i < 3; ++i) EXPECT_THAT(ask(ask_fast), HasSubstr("x-claviger-model: box/n"));
+  ask(ask_fast);
+  EXPECT_EQ(record().attempts, 1U);
+  EXPECT_EQ(record().model, "box/n");
+}
+
 TEST_F(RelayTest, WhatMayHaveBeenBilledIsNotBoughtTwice) {
   provider_says_ = {
       "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 999\r\n\r\n{"};
