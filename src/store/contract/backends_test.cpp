@@ -9,6 +9,7 @@
 
 #include "store/contract/store_under_test.h"
 #include "store/sqlite/access_store.h"
+#include "store/sqlite/alert_store.h"
 #include "store/sqlite/alias_store.h"
 #include "store/sqlite/budget_store.h"
 #include "store/sqlite/database.h"
@@ -36,6 +37,7 @@ class SqliteUnderTest final : public StoreUnderTest {
   route::AliasStore& aliases() override { return open_->aliases; }
   local::LocalModelStore& local_models() override { return open_->local_models; }
   EgressAllowanceStore& egress() override { return open_->egress; }
+  alert::AlertStore& alerts() override { return open_->alerts; }
 
   void reopen() override {
     open_.reset();
@@ -67,6 +69,7 @@ class SqliteUnderTest final : public StoreUnderTest {
     SqliteAliasStore aliases{database};
     SqliteLocalModelStore local_models{database};
     SqliteEgressAllowanceStore egress{database};
+    SqliteAlertStore alerts{database};
   };
   ScratchFolder folder_;
   std::optional<Open> open_;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "access/access_store.h"
+#include "alert/alert_store.h"
 #include "budget/budget_store.h"
 #include "budget/ledger_store.h"
 #include "catalog/owner_price_store.h"
@@ -37,6 +38,7 @@ class StoreUnderTest {
   virtual route::AliasStore& aliases() = 0;
   virtual local::LocalModelStore& local_models() = 0;
   virtual EgressAllowanceStore& egress() = 0;
+  virtual alert::AlertStore& alerts() = 0;
   /// Closes everything and opens it again, as a restart of the server does.
   virtual void reopen() = 0;
   /// Lets every write fail until reopen(), as a full disk does.

@@ -9,7 +9,9 @@
 #include <csignal>
 
 #include "data/golden_0001.h"
+#include "data/golden_0003.h"
 #include "store/sqlite/access_store.h"
+#include "store/sqlite/alert_store.h"
 #include "store/sqlite/budget_store.h"
 #include "store/sqlite/ledger_store.h"
 #include "store/sqlite/record_store.h"
@@ -96,6 +98,20 @@ TEST_F(MigrationsTest, ADatabaseOfVersionOneIsUpgradedAndRead) {
   EXPECT_EQ(ledger.unsettled[0].state, budget::HoldState::unconfirmed);
   EXPECT_EQ(ledger.unsettled[0].budgets.items()[0].budget, budgets[1].terms.id);
   EXPECT_EQ(SqliteRecordStore(database).list({}).value().at(0).model, "openai/gpt-4o-mini");
+}
+
+TEST_F(MigrationsTest, AlertsThatAnEarlierVersionWroteAreReadAndDelivered) {
+  Database database = open();
+  ASSERT_TRUE(database.execute(data::golden_0003));
+  ASSERT_TRUE(migrate(database));
+
+  SqliteAlertStore alerts(database);
+  ASSERT_THAT(alerts.channels().value(), SizeIs(2));
+  const auto all = alerts.list({.only_dead = true}).value();
+  ASSERT_THAT(all, SizeIs(1));
+  EXPECT_EQ(all[0].finding.condition, alert::Condition::budget_threshold);
+  EXPECT_EQ(alerts.due(WallTime::max(), 10).value().at(0).channel.target, "ops@example.com");
+  EXPECT_EQ(alerts.samples().value().at(0).spent, NanoUsd(159'265));
 }
 
 TEST_F(MigrationsTest, AStepThatFailsLeavesNothingOfItselfBehind) {
