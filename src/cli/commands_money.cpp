@@ -40,6 +40,9 @@ const std::vector<Column> kUsageColumns = {{"GROUP", "group"},
                                            {"TOKENS IN", "input_tokens"},
                                            {"TOKENS OUT", "output_tokens"},
                                            {"COST", "cost_usd", Form::usd}};
+const std::vector<Column> kWeatherColumns = {
+    {"PLACE", "place"},       {"SKY", "sky"},       {"SINCE", "since", Form::moment},
+    {"ANSWERED", "answered"}, {"FAILED", "failed"}, {"LATEST FAILURE", "latest_failure"}};
 const std::vector<Column> kRequestColumns = {
     {"ID", "id"},         {"AT", "started_at", Form::moment}, {"MODEL", "model_asked"},
     {"STATUS", "status"}, {"COST", "cost_usd", Form::usd},    {"ERROR", "error_code"}};
@@ -158,6 +161,13 @@ Outcome<void> usage_show(Session& session, const Arguments& arguments) {
   const auto said = session.ask("GET", "/usage" + query.text());
   if (!said) return std::unexpected(said.error());
   return session.show_list(*said, kUsageColumns, "Nothing was used in that time");
+}
+
+Outcome<void> weather_show(Session& session, const Arguments&) {
+  const auto said = session.ask("GET", "/weather");
+  if (!said) return std::unexpected(said.error());
+  return session.show_list(*said, kWeatherColumns,
+                           "No provider was asked in the last five minutes");
 }
 
 Outcome<void> requests_list(Session& session, const Arguments& arguments) {

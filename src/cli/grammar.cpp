@@ -382,6 +382,7 @@ void Grammar::declare_requests() {
       .text("--since", &Arguments::since, "WHEN", "2026-01-31, 2026-01-31T10:00:00Z or 7d",
             Need::optional, check_moment)
       .example("claviger usage --by day --since 30d");
+  leaf(app_, "weather", "How providers do at the moment, from what requests met", weather_show);
   leaf(app_, "requests", "List the latest requests", requests_list)
       .flag("--failed", &Arguments::failed_only, "Only those that failed")
       .number("--last", &Arguments::last, "How many (50)", 1, 1000)

@@ -24,6 +24,7 @@
 #include "local/local_model_store.h"
 #include "net/egress.h"
 #include "record/record.h"
+#include "record/weather.h"
 #include "relay/snapshot.h"
 #include "route/alias_store.h"
 #include "route/runner.h"
@@ -96,6 +97,7 @@ class Control {
     local::LocalModelStore& local_models;
     store::EgressAllowanceStore& egress_allowances;
     record::RecordStore& records;
+    record::Weather& weather;
     record::Recorder& recorder;  ///< flush()ed before records are looked up.
     std::shared_ptr<const catalog::PriceBook> book;
     std::shared_ptr<const provider::Profiles> profiles;

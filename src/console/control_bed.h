@@ -111,6 +111,7 @@ class ControlBed : public ::testing::Test {
                        .local_models = local_models_,
                        .egress_allowances = allowances_,
                        .records = records_,
+                       .weather = weather_,
                        .recorder = recorder_,
                        .book = catalog::PriceBook::embedded(),
                        .profiles = provider::Profiles::embedded(),
@@ -177,6 +178,7 @@ class ControlBed : public ::testing::Test {
   store::SqliteLocalModelStore local_models_{database_};
   store::SqliteEgressAllowanceStore allowances_{database_};
   store::SqliteRecordStore records_{database_};
+  record::Weather weather_;
   /// The recorder writes on a thread of its own, so it has a database of its own here.
   store::SqliteRecordStore recorded_{recorder_database_};
   record::Recorder recorder_{recorded_, record::Recorder::Options{}};

@@ -212,6 +212,22 @@ Task<Outcome<Reply>> reconcile_request(Registry& registry, Call& call) {
                               .finish()};
 }
 
+Task<Outcome<Reply>> show_weather(Registry& registry, Call& call) {
+  if (auto checked = call.check_query({}); !checked) co_return std::unexpected(checked.error());
+  write_waiting_records(registry);
+  const auto reports = registry.parts.weather.reports(registry.parts.clock.wall_now());
+  co_return Reply{.body = list_of(reports, [](const record::WeatherReport& report) {
+                    return JsonObject()
+                        .text("place", report.place)
+                        .text("sky", to_string(report.sky))
+                        .time("since", report.since)
+                        .number("answered", report.answered)
+                        .number("failed", report.failed)
+                        .text_or_null("latest_failure", report.latest_failure)
+                        .finish();
+                  })};
+}
+
 Task<Outcome<Reply>> show_usage(Registry& registry, Call& call) {
   if (auto checked = call.check_query({"by", "since", "owner"}); !checked) {
     co_return std::unexpected(checked.error());

@@ -47,6 +47,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/requests/{request}", Order::any, show_request},
     {"POST", "/requests/{request}/reconcile", Order::one_by_one, reconcile_request},
     {"GET", "/usage", Order::any, show_usage},
+    {"GET", "/weather", Order::any, show_weather},
     {"GET", "/vault", Order::any, show_vault},
     {"POST", "/vault/rotate", Order::one_by_one, rotate_vault},
     {"POST", "/backup", Order::one_by_one, make_backup},

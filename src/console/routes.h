@@ -100,6 +100,7 @@ Task<Outcome<Reply>> list_requests(Registry& registry, Call& call);
 Task<Outcome<Reply>> show_request(Registry& registry, Call& call);
 Task<Outcome<Reply>> reconcile_request(Registry& registry, Call& call);
 Task<Outcome<Reply>> show_usage(Registry& registry, Call& call);
+Task<Outcome<Reply>> show_weather(Registry& registry, Call& call);
 
 // server.cpp
 Task<Outcome<Reply>> show_vault(Registry& registry, Call& call);

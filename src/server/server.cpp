@@ -288,7 +288,9 @@ class Server final : public ControlDesk, public console::Operations, public rela
     control_records_.emplace(databases_->control);
     written_records_.emplace(databases_->records);
     ledger_store_.emplace(databases_->ledger);
-    recorder_ = std::make_unique<record::Recorder>(*written_records_, record::Recorder::Options{});
+    weather_watched_records_.emplace(*written_records_, weather_);
+    recorder_ =
+        std::make_unique<record::Recorder>(*weather_watched_records_, record::Recorder::Options{});
     return {};
   }
 
@@ -378,6 +380,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
         .local_models = *local_model_store_,
         .egress_allowances = *egress_store_,
         .records = *control_records_,
+        .weather = weather_,
         .recorder = *recorder_,
         .book = catalog::PriceBook::embedded(),
         .profiles = provider::Profiles::embedded(),
@@ -478,6 +481,8 @@ class Server final : public ControlDesk, public console::Operations, public rela
   record::Metrics metrics_{{.version = CLAVIGER_VERSION, .revision = ""}};
   const api::OpenAiDialect openai_;
   net::BodyMemory bodies_;
+  record::Weather weather_;
+  std::optional<record::WeatherWatchedRecords> weather_watched_records_;
   std::unique_ptr<record::Recorder> recorder_;
   std::unique_ptr<budget::JournalLedger> ledger_;
   std::unique_ptr<net::Reactor> control_reactor_;
