@@ -202,6 +202,23 @@ Task<Result<std::vector<AttemptMoney>>> JournalLedger::attempts(RequestId reques
   });
 }
 
+Task<Result<std::vector<UncertainCost>>> JournalLedger::uncertain(std::size_t most) {
+  using Outcome = Result<std::vector<UncertainCost>>;
+  return off_the_way<Outcome>([this, most]() -> Outcome {
+    const std::scoped_lock lock(store_mutex_);
+    // What was settled a moment ago is in the journal alone until it is folded.
+    if (!fold_with_store()) return std::unexpected(unavailable());
+    const auto stored = store_.uncertain(most);
+    if (!stored) return std::unexpected(unavailable());
+    std::vector<UncertainCost> found;
+    found.reserve(stored->size());
+    for (const StoredHold& hold : *stored) {
+      found.push_back({.money = money_of(hold), .opened_at = hold.opened_at});
+    }
+    return found;
+  });
+}
+
 Task<Result<void>> JournalLedger::set_terms(BudgetTerms terms) {
   co_return books_.accounts().set_terms(terms, clock_.wall_now());
 }

@@ -77,6 +77,35 @@ TEST_F(JournalLedgerTest, AnOrderlyStopLeavesEverythingInTheStoreAndNoFiles) {
   EXPECT_EQ(balance.unconfirmed, cents(8));
 }
 
+TEST_F(JournalLedgerTest, WhatNoBillHasConfirmedIsListedUntilOneDoes) {
+  auto ledger = open(by_hand());
+  hold_and_settle(*ledger, 1, 3);
+  const auto settle_as = [&](std::uint64_t number, Certainty certainty) {
+    ASSERT_TRUE(run(ledger->reserve(reservation(attempt(number), on({1}), cents(8)))));
+    ASSERT_TRUE(run(ledger->settle(HoldId{attempt(number)}, cents(8), certainty)));
+  };
+  settle_as(4, Certainty::estimated);
+  settle_as(5, Certainty::quarantined);
+  ASSERT_TRUE(run(ledger->reserve(reservation(attempt(6), on({1}), cents(8)))));
+  ledger->abandon();
+  ledger.reset();
+  ledger = open(by_hand());
+  ASSERT_TRUE(run(ledger->reserve(reservation(attempt(7), on({1}), cents(8)))));
+
+  const auto listed = [&](std::size_t most) {
+    std::vector<AttemptId> attempts;
+    for (const UncertainCost& cost : run(ledger->uncertain(most)).value()) {
+      attempts.push_back(cost.money.attempt);
+    }
+    return attempts;
+  };
+  EXPECT_EQ(listed(100), (std::vector{attempt(4), attempt(5), attempt(6)}));
+  EXPECT_EQ(listed(2), (std::vector{attempt(4), attempt(5)}));
+
+  ASSERT_TRUE(run(ledger->settle(HoldId{attempt(6)}, cents(1), Certainty::reconciled)));
+  EXPECT_EQ(listed(100), (std::vector{attempt(4), attempt(5)}));
+}
+
 TEST_F(JournalLedgerTest, ThreadsAndFoldingAndManySmallFilesLoseNothing) {
   const Stress stress{.seed = 5, .threads = 4, .rounds = 3'000, .limit = dollars(2)};
   auto ledger = open(with_threads(), stress.limit);
@@ -344,6 +373,9 @@ TEST_F(JournalLedgerTest, AFoldThatFailedInTheMiddleOfRecoveryGoesOnNextTime) {
     std::expected<std::vector<StoredHold>, LedgerStoreError> find_all(
         const RequestId& request) override {
       return store_.find_all(request);
+    }
+    std::expected<std::vector<StoredHold>, LedgerStoreError> uncertain(std::size_t most) override {
+      return store_.uncertain(most);
     }
 
    private:

@@ -118,6 +118,13 @@ struct AttemptMoney {
   std::optional<Certainty> certainty;  ///< Likewise.
 };
 
+/// An attempt whose cost no bill has confirmed: a crash left it unconfirmed, or it is settled as
+/// `estimated` or `quarantined`. What a person reconciles.
+struct UncertainCost {
+  AttemptMoney money;
+  WallTime opened_at;
+};
+
 enum class WhenExhausted : std::uint8_t { refuse, clamp };
 
 /// The journal writes ids in 40 bits. Row ids count up from 1, so nobody gets there.
@@ -170,6 +177,9 @@ class Ledger {
   /// What the ledger knows of a request's attempts, by number: for `reconcile`, which must name
   /// the attempt that a bill is for. Empty where it knows none. Errors: unavailable.
   virtual Task<Result<std::vector<AttemptMoney>>> attempts(RequestId request) = 0;
+
+  /// What is still to be reconciled, the oldest first, at most `most`. Errors: unavailable.
+  virtual Task<Result<std::vector<UncertainCost>>> uncertain(std::size_t most) = 0;
 
   /// Adds a budget, or changes its terms at once for new holds. Running requests finish. The
   /// limit is >= 0. What was spent in the running period stays spent; where the kind of period

@@ -45,6 +45,9 @@ class TakesEverything final : public LedgerStore {
   std::expected<std::vector<StoredHold>, LedgerStoreError> find_all(const RequestId&) override {
     return std::vector<StoredHold>{};
   }
+  std::expected<std::vector<StoredHold>, LedgerStoreError> uncertain(std::size_t) override {
+    return std::vector<StoredHold>{};
+  }
 
  private:
   JournalPosition position_;

@@ -109,6 +109,9 @@ class CountsAfterTheCall final : public Ledger {
   Task<Result<std::vector<AttemptMoney>>> attempts(RequestId) override {
     co_return std::vector<AttemptMoney>{};
   }
+  Task<Result<std::vector<UncertainCost>>> uncertain(std::size_t) override {
+    co_return std::vector<UncertainCost>{};
+  }
   Task<Result<void>> set_terms(BudgetTerms) override { co_return Result<void>{}; }
   Task<Result<void>> remove(BudgetId) override { co_return Result<void>{}; }
   Task<Result<Balance>> balance(BudgetId) override { co_return Balance{}; }

@@ -138,6 +138,16 @@ class LedgerStore {
   /// All attempts of a request, by number. Errors: unavailable.
   virtual std::expected<std::vector<StoredHold>, LedgerStoreError> find_all(
       const RequestId& request) = 0;
+
+  /// Attempts whose cost no bill has confirmed (UncertainCost), the oldest first, at most `most`.
+  /// Errors: unavailable.
+  virtual std::expected<std::vector<StoredHold>, LedgerStoreError> uncertain(std::size_t most) = 0;
 };
+
+/// Whether `hold` is one of LedgerStore::uncertain().
+inline bool is_uncertain(const StoredHold& hold) {
+  return hold.state == HoldState::unconfirmed || hold.certainty == Certainty::estimated ||
+         hold.certainty == Certainty::quarantined;
+}
 
 }  // namespace claviger::budget

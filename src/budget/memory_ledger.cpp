@@ -23,6 +23,10 @@ Task<Result<std::vector<AttemptMoney>>> MemoryLedger::attempts(RequestId request
   co_return books_.attempts(request);
 }
 
+Task<Result<std::vector<UncertainCost>>> MemoryLedger::uncertain(std::size_t) {
+  co_return std::vector<UncertainCost>{};  // It keeps no history that one could look through.
+}
+
 Task<Result<void>> MemoryLedger::set_terms(BudgetTerms terms) {
   co_return books_.accounts().set_terms(terms, clock_.wall_now());
 }

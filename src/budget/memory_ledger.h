@@ -21,6 +21,7 @@ class MemoryLedger final : public Ledger {
   Task<Result<Receipt>> settle_forgotten(HoldId hold, BudgetSet budgets, NanoUsd cost,
                                          Certainty certainty) override;
   Task<Result<std::vector<AttemptMoney>>> attempts(RequestId request) override;
+  Task<Result<std::vector<UncertainCost>>> uncertain(std::size_t most) override;
   Task<Result<void>> set_terms(BudgetTerms terms) override;
   Task<Result<void>> remove(BudgetId budget) override;
   Task<Result<Balance>> balance(BudgetId budget) override;

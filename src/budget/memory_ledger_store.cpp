@@ -58,6 +58,17 @@ std::expected<std::vector<StoredHold>, LedgerStoreError> MemoryLedgerStore::find
   return found;
 }
 
+std::expected<std::vector<StoredHold>, LedgerStoreError> MemoryLedgerStore::uncertain(
+    std::size_t most) {
+  if (health_ == Health::unavailable) return std::unexpected(LedgerStoreError::unavailable);
+  std::vector<StoredHold> found;
+  for (const auto& [attempt, hold] : holds_) {
+    if (found.size() == most) break;
+    if (is_uncertain(hold)) found.push_back(hold);
+  }
+  return found;
+}
+
 NanoUsd MemoryLedgerStore::spent(BudgetId budget, WallTime period_start) const {
   const auto place = spent_.find({budget, period_start});
   return place == spent_.end() ? NanoUsd() : place->second;

@@ -17,6 +17,7 @@ class MemoryLedgerStore final : public LedgerStore {
   std::expected<void, LedgerStoreError> fold(const FoldBatch& batch) override;
   std::expected<std::optional<StoredHold>, LedgerStoreError> find(
       const AttemptId& attempt) override;
+  std::expected<std::vector<StoredHold>, LedgerStoreError> uncertain(std::size_t most) override;
   std::expected<std::vector<StoredHold>, LedgerStoreError> find_all(
       const RequestId& request) override;
 

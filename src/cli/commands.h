@@ -100,6 +100,7 @@ Outcome<void> budget_list(Session&, const Arguments&);
 Outcome<void> budget_show(Session&, const Arguments&);
 Outcome<void> budget_remove(Session&, const Arguments&);
 Outcome<void> budget_reconcile(Session&, const Arguments&);
+Outcome<void> budget_uncertain(Session&, const Arguments&);
 Outcome<void> usage_show(Session&, const Arguments&);
 Outcome<void> weather_show(Session&, const Arguments&);
 Outcome<void> requests_list(Session&, const Arguments&);

@@ -75,6 +75,11 @@ const std::vector<Column> kHoldColumns = {{"ATTEMPT", "attempt"},
                                           {"COST", "cost_usd", Form::usd},
                                           {"CERTAINTY", "certainty"}};
 
+const std::vector<Column> kUncertainColumns = {
+    {"REQUEST", "request"},    {"ATTEMPT", "attempt"},          {"AT", "opened_at", Form::moment},
+    {"STATE", "state"},        {"HELD", "held_usd", Form::usd}, {"COST", "cost_usd", Form::usd},
+    {"CERTAINTY", "certainty"}};
+
 /// A date, a time, or a span before now.
 std::string absolute_past(const std::string& text, WallTime now) {
   const auto span = console::parse_span(text);
@@ -151,6 +156,12 @@ Outcome<void> budget_reconcile(Session& session, const Arguments& arguments) {
                       fmt::format("{} cost {}; the tightest budget has {} left", arguments.subject,
                                   cell_of(said->value, {"", "cost_usd", Form::usd}),
                                   cell_of(said->value, {"", "left_usd", Form::usd})));
+}
+
+Outcome<void> budget_uncertain(Session& session, const Arguments&) {
+  const auto said = session.ask("GET", "/uncertain-costs");
+  if (!said) return std::unexpected(said.error());
+  return session.show_list(*said, kUncertainColumns, "Every cost is what a provider billed");
 }
 
 Outcome<void> usage_show(Session& session, const Arguments& arguments) {

@@ -365,6 +365,8 @@ void Grammar::declare_budgets() {
       .positional("id", "Its id, e.g. bud_1", row_id("bud"));
   leaf(budget, "remove", "Remove a budget; what was spent stays on record", budget_remove)
       .positional("id", "Its id, e.g. bud_1", row_id("bud"));
+  leaf(budget, "uncertain", "Requests whose cost no bill has confirmed, the oldest 1000",
+       budget_uncertain);
   leaf(budget, "reconcile", "Correct a request's cost from the provider's bill", budget_reconcile)
       .positional("request", "The request's id", check_request_id)
       .text("--cost", &Arguments::cost_usd, "USD", "What it really cost", Need::required,

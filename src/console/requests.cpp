@@ -90,14 +90,15 @@ Outcome<void> read_failed(const Call& call, record::Query& query) {
   return {};
 }
 
-Outcome<void> read_last(const Call& call, record::Query& query) {
-  const std::string_view text = call.asked("last");
+/// How many are wanted, in the parameter `name`.
+Outcome<void> read_count(const Call& call, std::string_view name, record::Query& query) {
+  const std::string_view text = call.asked(name);
   if (text.empty()) return {};
   int count = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
   if (error != std::errc() || end != text.data() + text.size() || count < 1 ||
       count > record::records_listed_max) {
-    return bad_value("last", fmt::format("\"{}\" is no count", text),
+    return bad_value(name, fmt::format("\"{}\" is no count", text),
                      fmt::format("send a number from 1 to {}", record::records_listed_max));
   }
   query.limit = count;
@@ -140,7 +141,9 @@ Task<Outcome<Reply>> list_requests(Registry& registry, Call& call) {
     co_return std::unexpected(checked.error());
   }
   if (auto read = read_failed(call, query); !read) co_return std::unexpected(read.error());
-  if (auto read = read_last(call, query); !read) co_return std::unexpected(read.error());
+  if (auto read = read_count(call, "last", query); !read) {
+    co_return std::unexpected(read.error());
+  }
   if (auto read = read_since(call, query); !read) co_return std::unexpected(read.error());
   if (auto read = read_owner(registry, call, query); !read) {
     co_return std::unexpected(read.error());
@@ -226,6 +229,37 @@ Task<Outcome<Reply>> show_weather(Registry& registry, Call& call) {
                         .text_or_null("latest_failure", report.latest_failure)
                         .finish();
                   })};
+}
+
+Task<Outcome<Reply>> list_uncertain(Registry& registry, Call& call) {
+  record::Query query;
+  query.limit = record::records_listed_max;
+  if (auto checked = call.check_query({"first"}); !checked) {
+    co_return std::unexpected(checked.error());
+  }
+  if (auto read = read_count(call, "first", query); !read) {
+    co_return std::unexpected(read.error());
+  }
+  const auto most = static_cast<std::size_t>(query.limit);
+  auto found = co_await registry.parts.ledger.uncertain(most + 1);
+  if (!found) co_return of_ledger(found.error(), "uncertain costs");
+  const bool has_more = found->size() > most;
+  if (has_more) found->pop_back();
+  JsonArray data;
+  for (const budget::UncertainCost& cost : *found) {
+    data.add(
+        JsonObject()
+            .text("request", cost.money.attempt.request.text())
+            .number("attempt", cost.money.attempt.number)
+            .time("opened_at", cost.opened_at)
+            .text("state", to_text(cost.money.state))
+            .usd("held_usd", cost.money.held)
+            .usd("cost_usd", cost.money.cost)
+            .text_or_null("certainty", cost.money.certainty ? to_text(*cost.money.certainty) : "")
+            .finish());
+  }
+  co_return Reply{.body =
+                      JsonObject().raw("data", data.finish()).truth("has_more", has_more).finish()};
 }
 
 Task<Outcome<Reply>> show_usage(Registry& registry, Call& call) {

@@ -43,6 +43,7 @@ constexpr Route kRoutes[] = {
     {"POST", "/budgets", Order::one_by_one, set_budget},
     {"GET", "/budgets/{budget}", Order::any, show_budget},
     {"DELETE", "/budgets/{budget}", Order::one_by_one, remove_budget},
+    {"GET", "/uncertain-costs", Order::any, list_uncertain},
     {"GET", "/requests", Order::any, list_requests},
     {"GET", "/requests/{request}", Order::any, show_request},
     {"POST", "/requests/{request}/reconcile", Order::one_by_one, reconcile_request},

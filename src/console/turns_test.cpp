@@ -27,6 +27,9 @@ class HeldLedger final : public budget::Ledger {
   Task<budget::Result<std::vector<budget::AttemptMoney>>> attempts(RequestId request) override {
     return inner_.attempts(request);
   }
+  Task<budget::Result<std::vector<budget::UncertainCost>>> uncertain(std::size_t most) override {
+    return inner_.uncertain(most);
+  }
   Task<budget::Result<void>> set_terms(budget::BudgetTerms terms) override {
     co_await Hold{waiting};
     co_return co_await inner_.set_terms(terms);

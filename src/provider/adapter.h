@@ -50,7 +50,9 @@ struct Profile {
   bool states_cost = false;
   PriceCapForm price_cap = PriceCapForm::none;
   std::string request_id_header;  ///< `x-request-id`
-  std::string source;             ///< URL of the documentation, with its date.
+  /// The header in which it takes an id of ours and keeps it with its own; empty: none is sent.
+  std::string client_request_id_header;
+  std::string source;  ///< URL of the documentation, with its date.
 };
 
 /// All profiles of this build; immutable.

@@ -129,6 +129,7 @@ Profile read_profile(const toml::table& table) {
   profile.price_cap = static_cast<PriceCapForm>(
       reader.one_of("price_cap", reader.text_or("price_cap", "none"), {"none", "openrouter"}));
   profile.request_id_header = reader.text("request_id_header");
+  profile.client_request_id_header = reader.text_or("client_request_id_header", "");
   profile.source = reader.text_not_empty("source");
   reader.refuse_other_keys();
   check(profile);

@@ -1,6 +1,8 @@
 /// What is written around a call: the request for the provider, the headers of an answer, the
 /// record.
 
+#include <fmt/format.h>
+
 #include "relay/address.h"
 #include "relay/failure.h"
 #include "relay/relay.h"
@@ -47,6 +49,10 @@ Task<net::IoResult<void>> Relay::send_request(Job& job, const Address& address,
   head.header("content-type", "application/json");
   head.header("accept", job.record.streamed ? "text/event-stream" : "application/json");
   head.header("user-agent", "claviger");
+  if (!job.attempt.profile->client_request_id_header.empty()) {
+    head.outside_header(job.attempt.profile->client_request_id_header,
+                        fmt::format("{}-{}", job.record.id.text(), job.attempt.number));
+  }
   head.header("content-length", request_body.size());
   if (!key.empty()) {
     head.ready_lines(job.attempt.profile->auth_header);

@@ -81,7 +81,8 @@ struct Databases {
 /// Everything that runs, in the order in which it is made; destroyed in reverse.
 class Server final : public ControlDesk, public console::Operations, public relay::History {
  public:
-  Server(HomePaths paths, Config config) : paths_(std::move(paths)), config_(std::move(config)) {}
+  Server(HomePaths paths, Config config, const ServeOptions& options)
+      : paths_(std::move(paths)), config_(std::move(config)), options_(options) {}
   ~Server() override { shut_down(); }
 
   std::expected<void, std::string> start() {
@@ -146,6 +147,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
     runner_.reset();
     resolver_.reset();
     control_.reset();
+    ledger_in_front_.reset();
     ledger_.reset();    // Folds what is in the journal.
     recorder_.reset();  // Writes what is queued.
     control_door_.reset();
@@ -309,6 +311,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
     auto opened = budget::JournalLedger::open(clock_, *ledger_store_, std::move(ledger));
     if (!opened) return problem(opened.error());
     ledger_ = std::move(*opened);
+    if (options_.ledger_for_requests) ledger_in_front_ = options_.ledger_for_requests(*ledger_);
     return {};
   }
 
@@ -344,7 +347,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
       workers_.push_back(std::make_unique<Worker>(Worker::Parts{
           .clock = clock_,
           .egress = *egress_,
-          .ledger = *ledger_,
+          .ledger = ledger_in_front_ ? *ledger_in_front_ : *ledger_,
           .recorder = *recorder_,
           .metrics = metrics_,
           .openai = openai_,
@@ -463,6 +466,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
 
   HomePaths paths_;
   Config config_;
+  const ServeOptions& options_;
   SystemClock clock_;
   const WallTime started_at_ = clock_.wall_now();
   std::optional<HomeLock> lock_;
@@ -485,6 +489,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
   std::optional<record::WeatherWatchedRecords> weather_watched_records_;
   std::unique_ptr<record::Recorder> recorder_;
   std::unique_ptr<budget::JournalLedger> ledger_;
+  std::unique_ptr<budget::Ledger> ledger_in_front_;
   std::unique_ptr<net::Reactor> control_reactor_;
   std::unique_ptr<net::Resolver> resolver_;
   std::unique_ptr<net::Egress> egress_;
@@ -540,7 +545,7 @@ int serve(const ServeOptions& options) {
   if (auto whole = check_config(*config); !whole) return fail(whole.error());
   Server::set_log_level(config->log_level);
 
-  Server server(paths, std::move(*config));
+  Server server(paths, std::move(*config), options);
   if (auto started = server.start(); !started) return fail(started.error());
   for (const std::string& address : server.addresses()) {
     spdlog::info("Claviger {} listens on {}", CLAVIGER_VERSION, address);

@@ -6,11 +6,13 @@
 #include <atomic>
 #include <expected>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "base/money.h"
+#include "budget/ledger.h"
 #include "server/config.h"
 
 namespace claviger::server {
@@ -19,6 +21,9 @@ struct ServeOptions {
   std::filesystem::path home;
   std::optional<std::string> listen;  ///< HOST:PORT, instead of the settings'.
   bool behind_tls_proxy = false;
+  /// Puts another ledger between requests and the real one, which outlives it. For the tests of
+  /// our tests alone: they show that a ledger which counts after the call is caught.
+  std::function<std::unique_ptr<budget::Ledger>(budget::Ledger& real)> ledger_for_requests;
 };
 
 /// `claviger serve`: runs until SIGTERM or SIGINT, then drains. Prints where it listens once

@@ -167,6 +167,26 @@ TEST_P(LedgerStoreContract, TheAttemptsOfARequestComeByNumber) {
   EXPECT_EQ(ledger().find({.request = {.high = 1, .low = 1}, .number = 1}).value(), std::nullopt);
 }
 
+TEST_P(LedgerStoreContract, WhatNoBillHasConfirmedIsFoundTheOldestFirst) {
+  StoredHold unconfirmed = open_hold(1);
+  unconfirmed.state = HoldState::unconfirmed;
+  StoredHold estimated = settled(open_hold(2), NanoUsd(500));
+  estimated.certainty = Certainty::estimated;
+  StoredHold quarantined = settled(open_hold(3), NanoUsd(500));
+  quarantined.certainty = Certainty::quarantined;
+  StoredHold reconciled = settled(open_hold(4), NanoUsd(70));
+  reconciled.certainty = Certainty::reconciled;
+  ASSERT_TRUE(ledger().fold(next_batch({quarantined, estimated, unconfirmed, open_hold(5),
+                                        settled(open_hold(6), NanoUsd(70)), reconciled})));
+
+  const auto found = ledger().uncertain(10).value();
+  ASSERT_THAT(found, SizeIs(3));
+  expect_same(found[0], unconfirmed);
+  expect_same(found[1], estimated);
+  expect_same(found[2], quarantined);
+  EXPECT_THAT(ledger().uncertain(2).value(), SizeIs(2));
+}
+
 TEST_P(LedgerStoreContract, CorrectionsAreTaken) {
   FoldBatch batch = next_batch({settled(open_hold(1), NanoUsd(5))});
   batch.corrections.push_back({.attempt = open_hold(1).attempt,

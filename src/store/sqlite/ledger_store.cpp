@@ -241,4 +241,17 @@ std::expected<std::vector<StoredHold>, LedgerStoreError> SqliteLedgerStore::find
   return std::move(*holds);
 }
 
+std::expected<std::vector<StoredHold>, LedgerStoreError> SqliteLedgerStore::uncertain(
+    std::size_t most) {
+  // The condition is that of the index holds_uncertain, word for word.
+  auto holds =
+      select<StoredHold>(database_,
+                         "SELECT " + std::string(kHoldColumns) +
+                             " FROM holds WHERE (state = 'unconfirmed' OR certainty = 'estimated'"
+                             " OR certainty = 'quarantined') ORDER BY request_id, attempt LIMIT ?",
+                         read_hold, static_cast<std::int64_t>(most));
+  if (!holds) return unavailable();
+  return std::move(*holds);
+}
+
 }  // namespace claviger::store

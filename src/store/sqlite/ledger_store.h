@@ -19,6 +19,8 @@ class SqliteLedgerStore final : public budget::LedgerStore {
       const AttemptId& attempt) override;
   std::expected<std::vector<budget::StoredHold>, budget::LedgerStoreError> find_all(
       const RequestId& request) override;
+  std::expected<std::vector<budget::StoredHold>, budget::LedgerStoreError> uncertain(
+      std::size_t most) override;
 
  private:
   Database& database_;

@@ -10,6 +10,7 @@
 
 #include "data/golden_0001.h"
 #include "data/golden_0003.h"
+#include "data/golden_0004.h"
 #include "store/sqlite/access_store.h"
 #include "store/sqlite/alert_store.h"
 #include "store/sqlite/budget_store.h"
@@ -66,6 +67,21 @@ TEST_F(MigrationsTest, MigratingAgainDoesNothing) {
   const auto before = schema_of(database).value();
   ASSERT_TRUE(migrate(database));
   EXPECT_EQ(schema_of(database).value(), before);
+}
+
+TEST_F(MigrationsTest, ADatabaseOfVersionFourIsUpgradedAndItsUncertainCostsAreFound) {
+  Database database = open();
+  ASSERT_TRUE(database.execute(data::golden_0004));
+  ASSERT_EQ(schema_version(database), 4);
+
+  ASSERT_TRUE(migrate(database));
+
+  Database fresh = Database::open(":memory:", Database::Mode::create).value();
+  ASSERT_TRUE(migrate(fresh));
+  EXPECT_EQ(schema_of(database).value(), schema_of(fresh).value());
+  const auto uncertain = SqliteLedgerStore(database).uncertain(10).value();
+  ASSERT_THAT(uncertain, SizeIs(1));
+  EXPECT_EQ(uncertain[0].state, budget::HoldState::unconfirmed);
 }
 
 /// What the first version wrote has to be readable for good.
