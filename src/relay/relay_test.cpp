@@ -115,7 +115,10 @@ class RelayTest : public ::testing::Test {
     world->credentials = std::make_shared<vault::OpenCredentials>(std::move(entries));
     std::vector<route::StatedPrice> prices;
     for (const char* const model : {"box/m", "box/n"}) {
-      if (price) prices.push_back({.owner = OwnerId{1}, .model = model, .price = *price});
+      if (!price) continue;
+      prices.push_back({.owner = OwnerId{1},
+                        .model = model,
+                        .price = std::make_shared<const catalog::Price>(*price)});
     }
     world->routes = std::make_shared<route::Table>(
         std::vector<route::Place>{{.credential = CredentialId{1},
