@@ -30,6 +30,8 @@ struct Arguments {
   std::string period;
   std::string warn;
   std::string when_exhausted;
+  std::string downgrade_to;
+  std::string time_zone;
   std::string expires;
   std::string since;
   std::string by;
@@ -42,7 +44,6 @@ struct Arguments {
   std::string batch_file;
   std::vector<std::string> models;
   std::vector<std::string> loras;
-  std::vector<std::string> headers;
   std::optional<std::int64_t> requests_per_minute;
   std::optional<std::int64_t> tokens_per_minute;
   std::optional<std::int64_t> concurrent_requests;
@@ -51,7 +52,6 @@ struct Arguments {
   std::optional<std::int64_t> attempt;
   std::optional<std::int64_t> last;
   std::optional<std::int64_t> output_tokens_max;
-  std::optional<std::int64_t> status;
   bool is_workspace = false;
   bool allow_private = false;
   bool key_from_stdin = false;
@@ -66,6 +66,7 @@ using Command = Outcome<void> (*)(Session& session, const Arguments& arguments);
 Outcome<void> owner_add(Session&, const Arguments&);
 Outcome<void> owner_list(Session&, const Arguments&);
 Outcome<void> owner_remove(Session&, const Arguments&);
+Outcome<void> owner_time_zone(Session&, const Arguments&);
 Outcome<void> app_add(Session&, const Arguments&);
 Outcome<void> app_list(Session&, const Arguments&);
 Outcome<void> app_remove(Session&, const Arguments&);
@@ -103,6 +104,7 @@ Outcome<void> budget_show(Session&, const Arguments&);
 Outcome<void> budget_remove(Session&, const Arguments&);
 Outcome<void> budget_reconcile(Session&, const Arguments&);
 Outcome<void> budget_uncertain(Session&, const Arguments&);
+Outcome<void> budget_confirm_clock(Session&, const Arguments&);
 Outcome<void> usage_show(Session&, const Arguments&);
 Outcome<void> weather_show(Session&, const Arguments&);
 Outcome<void> requests_list(Session&, const Arguments&);
@@ -126,9 +128,6 @@ Outcome<void> catalog_show(Session&, const Arguments&);
 Outcome<void> catalog_search(Session&, const Arguments&);
 Outcome<void> estimate(Session&, const Arguments&);
 Outcome<void> price_answer(Session&, const Arguments&);
-
-// commands_fault.cpp: neither home nor server is needed
-Outcome<void> fault_classify(Session&, const Arguments&);
 
 // chat.cpp
 Outcome<void> chat(Session&, const Arguments&);

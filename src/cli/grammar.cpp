@@ -138,7 +138,6 @@ class Grammar {
   void declare_budgets();
   void declare_requests();
   void declare_catalog();
-  void declare_faults();
 
   CLI::App app_{
       "Claviger stands between AI applications and model providers, and keeps their owners'\n"
@@ -171,7 +170,6 @@ Grammar::Grammar() {
   declare_budgets();
   declare_requests();
   declare_catalog();
-  declare_faults();
   // Last, since a command takes over the footer that is there when it is described.
   app_.footer(
       "First steps:\n"
@@ -226,6 +224,10 @@ void Grammar::declare_owners_and_apps() {
               return text == "person" || text == "team" ? std::string() : "write person or team";
             });
   leaf(owner, "list", "List owners", owner_list);
+  leaf(owner, "time-zone", "Say where an owner's days begin", owner_time_zone)
+      .positional("name", "The owner")
+      .second("zone", "An IANA name, like Europe/Berlin")
+      .example("claviger owner time-zone me Europe/Berlin");
   leaf(owner, "remove", "Remove an owner who has nothing any more", owner_remove)
       .positional("name", "Name or id");
   CLI::App& app = group("app", "Apps: what calls models through Claviger");
@@ -358,9 +360,14 @@ void Grammar::declare_budgets() {
             Need::required, check_period)
       .text("--warn", &Arguments::warn, "PERCENTS", "When to warn (50,80,95,100)", Need::optional,
             check_warnings)
-      .text("--when-exhausted", &Arguments::when_exhausted, "POLICY",
-            "clamp (the default: shorter answers while they fit) or refuse", Need::optional,
-            check_policy)
+      .text(
+          "--when-exhausted", &Arguments::when_exhausted, "POLICY",
+          "clamp (the default: shorter answers while they fit), queue (wait), downgrade or refuse",
+          Need::optional, check_policy)
+      .text("--downgrade-to", &Arguments::downgrade_to, "MODELS",
+            "Models that may stand in: provider/model[,...]; the cheapest is asked first")
+      .text("--time-zone", &Arguments::time_zone, "ZONE",
+            "Where its days begin, like Europe/Berlin; else its owner's")
       .example("claviger budget set --scope owner:me --limit 5.00 --per month");
   leaf(budget, "list", "List budgets and how they stand", budget_list);
   leaf(budget, "show", "One budget: limit, spent, held, unconfirmed, left", budget_show)
@@ -369,6 +376,8 @@ void Grammar::declare_budgets() {
       .positional("id", "Its id, e.g. bud_1", row_id("bud"));
   leaf(budget, "uncertain", "Requests whose cost no bill has confirmed, the oldest 1000",
        budget_uncertain);
+  leaf(budget, "confirm-clock", "Say that the server's clock is right after it jumped",
+       budget_confirm_clock);
   leaf(budget, "reconcile", "Correct a request's cost from the provider's bill", budget_reconcile)
       .positional("request", "The request's id", check_request_id)
       .text("--cost", &Arguments::cost_usd, "USD", "What it really cost", Need::required,
@@ -421,20 +430,6 @@ void Grammar::declare_catalog() {
       .text("--batch", &Arguments::batch_file, "FILE",
             "A file with an answer on each line, instead of standard input")
       .example("claviger price --provider openai --model gpt-4o-mini < answer.json");
-}
-
-void Grammar::declare_faults() {
-  CLI::App& fault = group("fault", "Whose fault a failure is");
-  leaf(fault, "classify", "Judge an error of a provider: who has to act, and does it help to retry",
-       fault_classify)
-      .text("--provider", &Arguments::provider, "ID", "openai, anthropic, gemini, …")
-      .number("--status", &Arguments::status, "The HTTP status", 100, 999)
-      .text("--body-file", &Arguments::file, "FILE", "The answer's body; - is standard input")
-      .texts("--header", &Arguments::headers, "HEADER", "\"retry-after: 20\"; may be repeated")
-      .text("--batch", &Arguments::batch_file, "FILE",
-            "A file with a failure as JSON on each line; one verdict a line comes out")
-      .at_most_one_of({{"--batch", "--status"}, {"--batch", "--body-file"}})
-      .example("claviger fault classify --provider openai --status 429 --body-file error.json");
 }
 
 std::string default_home() {

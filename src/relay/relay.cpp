@@ -99,11 +99,22 @@ void Relay::note_health(const Job& job, const Done& done) {
 
 Task<Done> Relay::hold(Job& job) {
   Attempt& attempt = job.attempt;
-  const auto grant = co_await parts_.ledger.reserve({.attempt = attempt_id(job),
-                                                     .budgets = attempt.budgets,
-                                                     .cost_max = attempt.bound.cost_max,
-                                                     .cost_least = attempt.bound.cost_least});
-  if (!grant) co_return std::unexpected(refusal_of(job, grant.error()));
+  budget::Patience patience(parts_.reactor.after(limits_.budget_wait_max).at());
+  budget::Result<budget::Grant> grant;
+  {
+    const ImpatienceGuard guard(job.caller.socket(), patience);
+    do {
+      grant = co_await parts_.ledger.reserve({.attempt = attempt_id(job),
+                                              .budgets = attempt.budgets,
+                                              .cost_max = attempt.bound.cost_max,
+                                              .cost_least = attempt.bound.cost_least,
+                                              .patience = &patience});
+    } while (!grant && !patience.is_ended() && downgrade(job, grant.error()));
+  }
+  if (!grant) {
+    job.record.caller_left = patience.is_ended();
+    co_return std::unexpected(refusal_of(job, grant.error()));
+  }
   attempt.grant = *grant;
   attempt.is_held = true;
   job.record.held = grant->amount;

@@ -85,6 +85,9 @@ class Relay {
   Done bound_cost(Job& job);
   Failure refusal_of(const Job& job, const budget::Refusal& refusal) const;
   void clamp_output(Job& job);
+  /// Where the budget that refused downgrades: goes to the cheapest model on its list that has
+  /// not been tried. False where there is none.
+  bool downgrade(Job& job, const budget::Refusal& refusal);
 
   // Money, provider, answer.
   Task<Done> hold(Job& job);

@@ -40,7 +40,7 @@ Task<net::IoResult<void>> Relay::send_request(Job& job, const Address& address,
       {.model = job.attempt.target.provider_model,
        .output_tokens_max = job.attempt.output_tokens_written,
        .price_cap = provider::PriceCap{.input = job.attempt.target.price->worst_input(),
-                                       .output = job.attempt.target.price->worst_output()}},
+                                       .output = job.attempt.target.price->output}},
       request_body);
   net::http::HeadWriter head(request_head);
   head.request("POST", address.base_path,
@@ -98,6 +98,9 @@ void Relay::add_job_headers(net::http::HeadWriter& head, const Job& job) const {
   if (job.attempt.is_held) {
     const NanoUsd left = job.attempt.is_settled ? job.attempt.left : job.attempt.grant.left;
     head.header("x-claviger-budget-remaining", to_decimal(left));
+  }
+  if (!job.downgraded_from.empty()) {
+    head.header("x-claviger-downgraded-from", job.downgraded_from);
   }
   if (job.attempt.was_clamped && job.attempt.output_tokens_written) {
     head.header("x-claviger-clamped",

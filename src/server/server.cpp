@@ -238,6 +238,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
     if (!done) return problem(done.error().message);
     return {};
   }
+  void confirm_clock() override { ledger_->confirm_clock(); }
   bool are_keys_disabled() override { return std::filesystem::exists(paths_.keys_disabled()); }
   std::expected<void, std::string> confirm_keys() override {
     std::error_code error;

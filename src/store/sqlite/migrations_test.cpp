@@ -11,6 +11,7 @@
 #include "data/golden_0001.h"
 #include "data/golden_0003.h"
 #include "data/golden_0004.h"
+#include "data/golden_0005.h"
 #include "store/sqlite/access_store.h"
 #include "store/sqlite/alert_store.h"
 #include "store/sqlite/budget_store.h"
@@ -82,6 +83,24 @@ TEST_F(MigrationsTest, ADatabaseOfVersionFourIsUpgradedAndItsUncertainCostsAreFo
   const auto uncertain = SqliteLedgerStore(database).uncertain(10).value();
   ASSERT_THAT(uncertain, SizeIs(1));
   EXPECT_EQ(uncertain[0].state, budget::HoldState::unconfirmed);
+}
+
+TEST_F(MigrationsTest, ADatabaseOfVersionFiveIsUpgradedAndItsBudgetsAreRead) {
+  Database database = open();
+  ASSERT_TRUE(database.execute(data::golden_0005));
+  ASSERT_EQ(schema_version(database), 5);
+
+  ASSERT_TRUE(migrate(database));
+
+  Database fresh = Database::open(":memory:", Database::Mode::create).value();
+  ASSERT_TRUE(migrate(fresh));
+  EXPECT_EQ(schema_of(database).value(), schema_of(fresh).value());
+  const auto budgets = SqliteBudgetStore(database).list().value();
+  ASSERT_THAT(budgets, SizeIs(2));
+  EXPECT_EQ(budgets[0].time_zone, "Europe/Berlin");
+  EXPECT_EQ(budgets[0].downgrade_to,
+            (std::vector<std::string>{"openai/gpt-4o-mini", "local/smollm2"}));
+  EXPECT_EQ(budgets[1].time_zone, "");
 }
 
 /// What the first version wrote has to be readable for good.
