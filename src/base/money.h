@@ -65,16 +65,24 @@ struct PicoUsdPerUnit {
   friend constexpr auto operator<=>(PicoUsdPerUnit, PicoUsdPerUnit) = default;
 };
 
-/// Adds up the lines of one bill in 128 bits and rounds once.
+/// Adds up the lines of one bill in 128 bits and rounds once. Saturates like NanoUsd does: 2^128
+/// pico-dollars are more money than there is.
 class CostSum {
  public:
+  static constexpr unsigned __int128 picos_max = ~static_cast<unsigned __int128>(0);
+
   /// `units` >= 0 and `rate` >= 0; anything else is the caller's bug.
   constexpr void add(std::int64_t units, PicoUsdPerUnit rate) {
-    picos_ += static_cast<unsigned __int128>(units) * static_cast<unsigned __int128>(rate.picos);
+    // 63 bits by 63 bits fit 126.
+    add(static_cast<unsigned __int128>(units) * static_cast<unsigned __int128>(rate.picos));
   }
+  constexpr void add(unsigned __int128 picos) {
+    if (__builtin_add_overflow(picos_, picos, &picos_)) picos_ = picos_max;
+  }
+  constexpr unsigned __int128 picos() const { return picos_; }
   /// Rounded up to a whole nano-dollar, saturating.
   constexpr NanoUsd rounded_up() const {
-    const unsigned __int128 nanos = (picos_ + 999) / 1000;
+    const unsigned __int128 nanos = picos_ / 1000 + (picos_ % 1000 != 0 ? 1 : 0);
     constexpr auto most = static_cast<unsigned __int128>(std::numeric_limits<std::int64_t>::max());
     return nanos > most ? NanoUsd::max() : NanoUsd(static_cast<std::int64_t>(nanos));
   }

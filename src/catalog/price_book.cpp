@@ -166,11 +166,14 @@ class RowReader {
     fill(price_, base_);
     price_.audio_input = base_.audio_input;
     if (long_above_ > 0) {
-      LongInputRates rates{.input_tokens_above = long_above_};
-      fill(rates, long_);
-      price_.long_input = rates;
+      ContextTier tier{.input_tokens_above = long_above_, .rates = {}};
+      fill(tier.rates, long_);
+      // Sound keeps its own rate in long inputs where that is dearer.
+      if (base_.audio_input)
+        tier.rates.audio_input = std::max(*base_.audio_input, tier.rates.input);
+      price_.context_tiers.push_back(std::move(tier));
     }
-    model_.price = std::move(price_);
+    model_.price = std::make_shared<const Price>(std::move(price_));
   }
 
   Model model_;

@@ -14,77 +14,18 @@
 #include <vector>
 
 #include "base/ids.h"
-#include "base/money.h"
-#include "exchange/request.h"
-#include "exchange/usage.h"
+#include "catalog/cost.h"
+#include "catalog/price.h"
 
 namespace claviger::catalog {
 
-/// Whether cost_of() says what is billed, or no more than that it is at most so much.
-enum class PriceKind : std::uint8_t {
-  exact,
-  upper_bound,  ///< The price changes by time of day; these are the dearest rates of it.
-};
-
-/// Other rates for long inputs: above `input_tokens_above` (cached ones included) the whole
-/// request is billed at these, not only what is beyond.
-struct LongInputRates {
-  std::int64_t input_tokens_above = 0;
-  PicoUsdPerUnit input;
-  PicoUsdPerUnit cached_input;
-  PicoUsdPerUnit cache_write;
-  PicoUsdPerUnit cache_write_1h;
-  PicoUsdPerUnit output;
-  friend bool operator==(const LongInputRates&, const LongInputRates&) = default;
-};
-
-/// Rates in pico-dollars per token. Where a rate is absent in the source, the row carries
-/// the rate that applies instead (cached reads at the input rate, and so on), so that no
-/// arithmetic has to know about absence.
-struct Price {
-  PicoUsdPerUnit input;
-  PicoUsdPerUnit cached_input;
-  PicoUsdPerUnit cache_write;
-  PicoUsdPerUnit cache_write_1h;
-  PicoUsdPerUnit output;
-  PicoUsdPerUnit per_request;
-  std::string source;  ///< A URL, a package and version, or "owner".
-  std::string dated;   ///< ISO date on which the source said so.
-  /// For Usage::audio_input_tokens, where sound is priced apart from text.
-  std::optional<PicoUsdPerUnit> audio_input;
-  std::optional<LongInputRates> long_input;
-  PriceKind kind = PriceKind::exact;
-
-  /// The dearest rate that an input token could meet, sound and long inputs included.
-  PicoUsdPerUnit worst_input() const;
-  friend bool operator==(const Price&, const Price&) = default;
-};
-
 struct Model {
-  std::string provider;  ///< As in `provider/model`.
-  std::string name;      ///< As the provider calls it.
-  std::optional<Price> price;
+  std::string provider;                 ///< As in `provider/model`.
+  std::string name;                     ///< As the provider calls it.
+  SharedPrice price;                    ///< Null where it is not known.
   std::int64_t context_tokens_max = 0;  ///< 0 where unknown.
   std::int64_t output_tokens_max = 0;   ///< 0 where unknown.
 };
-
-/// What an answer cost: every kind of token at its rate, rounded up once.
-NanoUsd cost_of(const exchange::Usage& usage, const Price& price);
-
-/// The most that a request can cost: `input_tokens_max` at the dearest input rate and
-/// `output_tokens_max` at the output rate, with the rates of long inputs where it could reach
-/// them. `content` says whether sound could be in it, which some models price apart; the
-/// default is the safe one.
-NanoUsd worst_cost(std::int64_t input_tokens_max, std::int64_t output_tokens_max,
-                   const Price& price,
-                   exchange::InputContent content = exchange::InputContent::by_model);
-
-/// How many output tokens `money` still pays for once the input is paid; 0 where none, and the
-/// largest number where output costs nothing. worst_cost() with the result is within `money`,
-/// unless the input alone is not.
-std::int64_t output_tokens_within(
-    NanoUsd money, std::int64_t input_tokens_max, const Price& price,
-    exchange::InputContent content = exchange::InputContent::by_model);
 
 /// Immutable once built; share it between threads freely. Look-ups take no lock.
 class PriceBook {

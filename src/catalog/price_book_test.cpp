@@ -98,14 +98,11 @@ class RandomBills {
 
   Price price() {
     Price price{};
-    for (PicoUsdPerUnit* rate : {&price.input, &price.cached_input, &price.cache_write,
-                                 &price.cache_write_1h, &price.output, &price.per_request}) {
-      *rate = this->rate();
-    }
-    if (coin()) price.audio_input = rate();
+    static_cast<TokenRates&>(price) = token_rates();
+    price.per_request = rate();
     if (coin()) {
-      price.long_input = LongInputRates{
-          static_cast<std::int64_t>(random_() % 300'000), rate(), rate(), rate(), rate(), rate()};
+      price.context_tiers.push_back(
+          {static_cast<std::int64_t>(random_() % 300'000), token_rates()});
     }
     return price;
   }
@@ -126,6 +123,15 @@ class RandomBills {
   NanoUsd money() { return NanoUsd(static_cast<std::int64_t>(random_() >> (1 + random_() % 40))); }
 
  private:
+  TokenRates token_rates() {
+    TokenRates rates;
+    for (PicoUsdPerUnit* one : {&rates.input, &rates.cached_input, &rates.cache_write,
+                                &rates.cache_write_1h, &rates.output}) {
+      *one = rate();
+    }
+    if (coin()) rates.audio_input = rate();
+    return rates;
+  }
   PicoUsdPerUnit rate() {
     return {static_cast<std::int64_t>((random_() % 1'000'000'000) >> (random_() % 30))};
   }
@@ -238,7 +244,7 @@ TEST(PriceBook, EveryRowOfThisBuildIsCanonicalDatedAndPriced) {
   for (const Model& model : PriceBook::embedded()->models()) {
     const std::string name = model.provider + "/" + model.name;
     EXPECT_EQ(canonical_provider(model.provider), model.provider) << name;
-    ASSERT_TRUE(model.price.has_value()) << name;
+    ASSERT_NE(model.price, nullptr) << name;
     EXPECT_THAT(model.price->source, testing::StartsWith("npm:")) << name;
     EXPECT_THAT(model.price->dated, testing::MatchesRegex("20[0-9][0-9]-[0-9][0-9]-[0-9][0-9]"))
         << name;

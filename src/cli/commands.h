@@ -44,6 +44,7 @@ struct Arguments {
   std::string batch_file;
   std::vector<std::string> models;
   std::vector<std::string> loras;
+  std::vector<std::string> headers;
   std::optional<std::int64_t> requests_per_minute;
   std::optional<std::int64_t> tokens_per_minute;
   std::optional<std::int64_t> concurrent_requests;
@@ -52,6 +53,7 @@ struct Arguments {
   std::optional<std::int64_t> attempt;
   std::optional<std::int64_t> last;
   std::optional<std::int64_t> output_tokens_max;
+  std::optional<std::int64_t> status;
   bool is_workspace = false;
   bool allow_private = false;
   bool key_from_stdin = false;
@@ -128,6 +130,9 @@ Outcome<void> catalog_show(Session&, const Arguments&);
 Outcome<void> catalog_search(Session&, const Arguments&);
 Outcome<void> estimate(Session&, const Arguments&);
 Outcome<void> price_answer(Session&, const Arguments&);
+
+// commands_fault.cpp: neither home nor server is needed
+Outcome<void> fault_classify(Session&, const Arguments&);
 
 // chat.cpp
 Outcome<void> chat(Session&, const Arguments&);

@@ -91,7 +91,7 @@ Outcome<const Model*> find_model(const catalog::PriceBook& book, std::string_vie
 }
 
 Outcome<const Price*> price_of(const Model& model) {
-  if (model.price) return &*model.price;
+  if (model.price) return model.price.get();
   return refused(fmt::format("the catalog knows {} but not its price", full_name(model)));
 }
 
@@ -110,25 +110,6 @@ Outcome<Input> read_input() {
   return input;
 }
 
-/// What an answer cost, line by line; each line is rounded up by itself and so may add up to a
-/// little more than the whole, which is rounded once.
-struct Line {
-  std::string_view kind;
-  std::int64_t tokens;
-  PicoUsdPerUnit rate;
-};
-
-std::vector<Line> lines_of(const exchange::Usage& usage, const Price& price) {
-  std::vector<Line> lines = {
-      {"input", usage.input_tokens, price.input},
-      {"cached input", usage.cached_input_tokens, price.cached_input},
-      {"cache write (5 min)", usage.cache_write_tokens, price.cache_write},
-      {"cache write (1 h)", usage.cache_write_1h_tokens, price.cache_write_1h},
-      {"output", usage.output_tokens, price.output}};
-  std::erase_if(lines, [](const Line& line) { return line.tokens == 0; });
-  return lines;
-}
-
 Outcome<std::string> answer_cost_json(const Model& model, std::string_view body) {
   const auto price = price_of(model);
   if (!price) return std::unexpected(price.error());
@@ -143,27 +124,18 @@ Outcome<std::string> answer_cost_json(const Model& model, std::string_view body)
         "sent it");
   }
   JsonArray lines;
-  for (const Line& line : lines_of(reading.usage, **price)) {
-    CostSum sum;
-    sum.add(line.tokens, line.rate);
+  for (const catalog::CostLine& line : catalog::lines_of(reading.usage, **price)) {
     lines.add(JsonObject()
                   .text("kind", line.kind)
-                  .number("tokens", line.tokens)
+                  .number("tokens", line.units)
                   .rate("usd_per_million", line.rate)
-                  .usd("cost_usd", sum.rounded_up())
+                  .text("cost_usd", catalog::decimal_of_femtos(line.amount_femtos))
                   .finish());
   }
-  const bool has_long_rates = (*price)->long_input && reading.usage.total_input_tokens() >
-                                                          (*price)->long_input->input_tokens_above;
   JsonObject json;
   json.text("model", full_name(model)).usd("cost_usd", catalog::cost_of(reading.usage, **price));
-  // The rates of long inputs and of sound are in the sum, not in the lines.
-  if (has_long_rates || reading.usage.audio_input_tokens > 0) {
-    json.null("lines");
-  } else {
-    json.raw("lines", lines.finish());
-  }
-  return json.usd("stated_cost_usd", reading.usage.stated_cost)
+  return json.raw("lines", lines.finish())
+      .usd("stated_cost_usd", reading.usage.stated_cost)
       .text("source", (*price)->source)
       .text("dated", (*price)->dated)
       .finish();
@@ -313,8 +285,8 @@ Outcome<void> price_answer(Session& session, const Arguments& arguments) {
   const auto* const adapter = provider::adapter_for(exchange::DialectId::openai);
   const auto usage = adapter->read_answer(exchange::Operation::chat, input->view()).usage;
   const Price& price = *(*model)->price;
-  for (const Line& line : lines_of(usage, price)) {
-    say(fmt::format("{:>20}  {:>10} tokens at ${} per million", line.kind, line.tokens,
+  for (const catalog::CostLine& line : catalog::lines_of(usage, price)) {
+    say(fmt::format("{:>20}  {:>10} tokens at ${} per million", line.kind, line.units,
                     console::per_million(line.rate)));
   }
   say(fmt::format("{:>20}  ${}  ({}, {})", "cost", to_decimal(catalog::cost_of(usage, price)),

@@ -138,6 +138,7 @@ class Grammar {
   void declare_budgets();
   void declare_requests();
   void declare_catalog();
+  void declare_faults();
 
   CLI::App app_{
       "Claviger stands between AI applications and model providers, and keeps their owners'\n"
@@ -170,6 +171,7 @@ Grammar::Grammar() {
   declare_budgets();
   declare_requests();
   declare_catalog();
+  declare_faults();
   // Last, since a command takes over the footer that is there when it is described.
   app_.footer(
       "First steps:\n"
@@ -430,6 +432,20 @@ void Grammar::declare_catalog() {
       .text("--batch", &Arguments::batch_file, "FILE",
             "A file with an answer on each line, instead of standard input")
       .example("claviger price --provider openai --model gpt-4o-mini < answer.json");
+}
+
+void Grammar::declare_faults() {
+  CLI::App& fault = group("fault", "Whose fault a failure is");
+  leaf(fault, "classify", "Judge an error of a provider: who has to act, and does it help to retry",
+       fault_classify)
+      .text("--provider", &Arguments::provider, "ID", "openai, anthropic, gemini, …")
+      .number("--status", &Arguments::status, "The HTTP status", 100, 999)
+      .text("--body-file", &Arguments::file, "FILE", "The answer's body; - is standard input")
+      .texts("--header", &Arguments::headers, "HEADER", "\"retry-after: 20\"; may be repeated")
+      .text("--batch", &Arguments::batch_file, "FILE",
+            "A file with a failure as JSON on each line; one verdict a line comes out")
+      .at_most_one_of({{"--batch", "--status"}, {"--batch", "--body-file"}})
+      .example("claviger fault classify --provider openai --status 429 --body-file error.json");
 }
 
 std::string default_home() {

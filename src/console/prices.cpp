@@ -93,17 +93,12 @@ Task<Outcome<Reply>> put_price(Registry& registry, Call& call) {
   if (!model) co_return std::unexpected(model.error());
 
   // Who writes to a cache pays at least for reading the input.
-  const catalog::OwnerPrice stated{.owner = *owner,
-                                   .model = *model,
-                                   .price = {.input = input,
-                                             .cached_input = cached,
-                                             .cache_write = input,
-                                             .cache_write_1h = input,
-                                             .output = output,
-                                             .per_request = {},
-                                             .source = "owner",
-                                             .dated = ""},
-                                   .stated_at = registry.parts.clock.wall_now()};
+  catalog::OwnerPrice stated{
+      .owner = *owner, .model = *model, .price = {}, .stated_at = registry.parts.clock.wall_now()};
+  stated.price.input = stated.price.cache_write = stated.price.cache_write_1h = input;
+  stated.price.cached_input = cached;
+  stated.price.output = output;
+  stated.price.source = "owner";
   if (auto put = registry.parts.prices.put(stated); !put) {
     co_return of_price_store(put.error(), *model);
   }

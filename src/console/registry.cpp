@@ -194,8 +194,9 @@ void Registry::publish(Loaded loaded) {
   std::vector<route::StatedPrice> stated;
   stated.reserve(loaded.prices.size());
   for (catalog::OwnerPrice& price : loaded.prices) {
-    stated.push_back(
-        {.owner = price.owner, .model = std::move(price.model), .price = std::move(price.price)});
+    stated.push_back({.owner = price.owner,
+                      .model = std::move(price.model),
+                      .price = std::make_shared<const catalog::Price>(std::move(price.price))});
   }
   std::vector<net::EgressAllowance> allowances;
   allowances.reserve(loaded.allowances.size());

@@ -94,7 +94,7 @@ void UsageReader::count(value& value, std::optional<std::int64_t>& target) {
   const bool whole = is(value, json_type::number) &&
                      token.find_first_of(".eE") == std::string_view::npos &&
                      value.get_int64().get(tokens) == SUCCESS;
-  if (!whole || tokens < 0 || tokens > tokens_max) {
+  if (!whole || tokens < 0 || tokens > exchange::count_max) {
     impossible_ = true;
     return;
   }
@@ -187,7 +187,7 @@ Usage UsageReader::result() {
   usage.reasoning_tokens = reasoning_.value_or(0);
   usage.output_tokens = output_tokens(prompt, usage.reasoning_tokens);
   usage.cached_input_tokens = cached_.value_or(0);
-  if (usage.cached_input_tokens > prompt || usage.output_tokens > tokens_max) {
+  if (usage.cached_input_tokens > prompt || usage.output_tokens > exchange::count_max) {
     impossible_ = true;
     return {};
   }

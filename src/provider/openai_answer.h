@@ -11,10 +11,6 @@
 
 namespace claviger::provider::openai {
 
-/// The largest count that we believe: what a double can still hold exactly, since some
-/// providers count in those. More is impossible.
-inline constexpr std::int64_t tokens_max = std::int64_t{1} << 53;
-
 AnswerReading read_answer(exchange::Operation operation, std::string_view body);
 AnswerReading read_event(std::string_view data);
 

@@ -28,10 +28,6 @@ std::string_view bearer_of(std::string_view authorization) {
   return authorization.substr(kScheme.size());
 }
 
-bool is_free(const catalog::Price& price) {
-  return price.worst_input().picos == 0 && price.output.picos == 0 && price.per_request.picos == 0;
-}
-
 std::string name_of(const budget::Budget& budget, const Job& job) {
   using budget::Scope;
   switch (budget.scope) {
@@ -166,7 +162,7 @@ Done Relay::choose_place(Job& job) {
 Done Relay::bound_cost(Job& job) {
   if (!job.attempt.target.price) return no(cannot_be_priced(job.attempt.target.model));
   const catalog::Price& price = *job.attempt.target.price;
-  if (!is_free(price)) {
+  if (!price.is_free()) {
     if (!job.request.unbounded_fields.empty()) {
       return no(cannot_be_bounded(job.attempt.target.model, job.request.unbounded_fields.front()));
     }

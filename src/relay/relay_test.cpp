@@ -117,7 +117,10 @@ class RelayTest : public ::testing::Test {
     for (const char* const model : {"box/m", "box/n"}) {
       const bool is_cheaper = cheaper_price_ && std::string_view(model) == "box/n";
       const auto& its_price = is_cheaper ? cheaper_price_ : price;
-      if (its_price) prices.push_back({.owner = OwnerId{1}, .model = model, .price = *its_price});
+      if (!its_price) continue;
+      prices.push_back({.owner = OwnerId{1},
+                        .model = model,
+                        .price = std::make_shared<const catalog::Price>(*its_price)});
     }
     world->routes = std::make_shared<route::Table>(
         std::vector<route::Place>{{.credential = CredentialId{1},

@@ -40,7 +40,7 @@ Task<net::IoResult<void>> Relay::send_request(Job& job, const Address& address,
       {.model = job.attempt.target.provider_model,
        .output_tokens_max = job.attempt.output_tokens_written,
        .price_cap = provider::PriceCap{.input = job.attempt.target.price->worst_input(),
-                                       .output = job.attempt.target.price->output}},
+                                       .output = job.attempt.target.price->worst_output()}},
       request_body);
   net::http::HeadWriter head(request_head);
   head.request("POST", address.base_path,

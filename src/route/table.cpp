@@ -65,11 +65,11 @@ const LocalPlace* Table::find_local(std::string_view name, OwnerId owner) const 
   return found == local_models_.end() ? nullptr : &*found;
 }
 
-std::optional<catalog::Price> Table::stated(std::string_view model, OwnerId owner) const {
+catalog::SharedPrice Table::stated(std::string_view model, OwnerId owner) const {
   const auto found = std::ranges::find_if(stated_prices_, [&](const StatedPrice& stated_price) {
     return stated_price.owner == owner && stated_price.model == model;
   });
-  if (found == stated_prices_.end()) return std::nullopt;
+  if (found == stated_prices_.end()) return nullptr;
   return found->price;
 }
 
@@ -167,7 +167,7 @@ std::expected<Target, RouteFailure> Table::resolve_bare(std::string_view name,
     if (!is_usable_by(place, owner)) continue;
     const std::string shown = place.is_own_endpoint ? place.name : place.provider;
     const bool has_it = book_->find(place.provider, name) != nullptr ||
-                        stated(shown + "/" + std::string(name), place.owner) != std::nullopt;
+                        stated(shown + "/" + std::string(name), place.owner) != nullptr;
     // A second credential for the same provider is not another meaning of the name.
     const bool is_new = std::ranges::none_of(found, [&](const Target& target) {
       return target.model == shown + "/" + std::string(name);

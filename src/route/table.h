@@ -42,18 +42,18 @@ struct LocalPlace {
 struct StatedPrice {
   OwnerId owner;
   std::string model;  ///< `provider/model`
-  catalog::Price price;
+  catalog::SharedPrice price;
 };
 
 /// Where one request goes.
 struct Target {
-  std::string model;           ///< `provider/model`, canonical.
-  std::string provider_model;  ///< As the provider calls it.
-  std::string provider;        ///< Profile id.
-  CredentialId credential;     ///< None for a local model.
-  LocalModelId local_model;    ///< None for a provider's.
-  std::string base_url;        ///< Empty: the profile's own.
-  std::optional<catalog::Price> price;
+  std::string model;                    ///< `provider/model`, canonical.
+  std::string provider_model;           ///< As the provider calls it.
+  std::string provider;                 ///< Profile id.
+  CredentialId credential;              ///< None for a local model.
+  LocalModelId local_model;             ///< None for a provider's.
+  std::string base_url;                 ///< Empty: the profile's own.
+  catalog::SharedPrice price;           ///< Null where it is not known.
   std::int64_t context_tokens_max = 0;  ///< 0 where unknown.
   std::int64_t output_tokens_max = 0;   ///< 0 where unknown.
 };
@@ -100,7 +100,7 @@ class Table {
   const LocalPlace* find_local(std::string_view name, OwnerId owner) const;
   Target at_place(const Place& place, std::string_view name, OwnerId owner) const;
   Target at_local(const LocalPlace& local, OwnerId owner) const;
-  std::optional<catalog::Price> stated(std::string_view model, OwnerId owner) const;
+  catalog::SharedPrice stated(std::string_view model, OwnerId owner) const;
   std::expected<Target, RouteFailure> resolve_bare(std::string_view name, OwnerId owner) const;
   RouteFailure nothing_found(std::string_view model, OwnerId owner) const;
 

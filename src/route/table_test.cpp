@@ -20,7 +20,7 @@ class SmallBook final : public catalog::PriceBook {
       price.input = price.output = PicoUsdPerUnit{1};
       models_.push_back({.provider = std::move(provider),
                          .name = std::move(name),
-                         .price = price,
+                         .price = std::make_shared<const catalog::Price>(price),
                          .context_tokens_max = 128'000,
                          .output_tokens_max = 16'000});
     };
@@ -148,22 +148,23 @@ TEST(Routing, AnOwnEndpointGoesByItsName) {
   ASSERT_TRUE(target);
   EXPECT_EQ(target->model, "mybox/llama3");
   EXPECT_EQ(target->provider_model, "llama3");
-  EXPECT_EQ(target->price, std::nullopt);
+  EXPECT_EQ(target->price, nullptr);
 }
 
 TEST(Routing, AnUnknownModelIsRoutedButHasNoPrice) {
   const Table routes = table({place(1, kAda, "openai")});
   const auto target = routes.resolve("openai/gpt-99", kAda);
   ASSERT_TRUE(target);
-  EXPECT_EQ(target->price, std::nullopt);
+  EXPECT_EQ(target->price, nullptr);
 }
 
 TEST(Routing, WhatAnOwnerStatesCountsBeforeTheBookAndForThemAlone) {
   catalog::Price dear;
   dear.input = dear.output = PicoUsdPerUnit{1'000'000};
+  const auto shared = std::make_shared<const catalog::Price>(dear);
   const Table routes = table({place(1, kAda, "openai"), place(2, kBen, "openai")},
-                             {{.owner = kAda, .model = "openai/gpt-4o-mini", .price = dear},
-                              {.owner = kAda, .model = "local/smol", .price = dear}});
+                             {{.owner = kAda, .model = "openai/gpt-4o-mini", .price = shared},
+                              {.owner = kAda, .model = "local/smol", .price = shared}});
   EXPECT_EQ(routes.resolve("openai/gpt-4o-mini", kAda)->price->input.picos, 1'000'000);
   EXPECT_EQ(routes.resolve("openai/gpt-4o-mini", kBen)->price->input.picos, 1);
   EXPECT_EQ(routes.resolve("local/smol", kAda)->price->input.picos, 1'000'000);

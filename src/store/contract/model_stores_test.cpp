@@ -16,17 +16,16 @@ using ::testing::SizeIs;
 class OwnerPriceStoreContract : public StoreContract {
  protected:
   OwnerPrice price(OwnerId owner, std::string model) {
-    return {.owner = owner,
-            .model = std::move(model),
-            .price = {.input = {1},
-                      .cached_input = {2},
-                      .cache_write = {3},
-                      .cache_write_1h = {4},
-                      .output = {5},
-                      .per_request = {6},
-                      .source = "ignored",
-                      .dated = "ignored"},
-            .stated_at = now_};
+    OwnerPrice stated{.owner = owner, .model = std::move(model), .price = {}, .stated_at = now_};
+    stated.price.input = {1};
+    stated.price.cached_input = {2};
+    stated.price.cache_write = {3};
+    stated.price.cache_write_1h = {4};
+    stated.price.output = {5};
+    stated.price.per_request = {6};
+    stated.price.source = "ignored";
+    stated.price.dated = "ignored";
+    return stated;
   }
 };
 CLAVIGER_OVER_ALL_STORES(OwnerPriceStoreContract);

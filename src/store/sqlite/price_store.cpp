@@ -22,17 +22,17 @@ std::string iso_date(WallTime time) {
 std::optional<OwnerPrice> read_price(const Query& row) {
   const WallTime stated_at = from_unix_micros(row.integer(8));
   const auto rate = [&](int column) { return PicoUsdPerUnit{row.integer(column)}; };
-  return OwnerPrice{.owner = OwnerId{row.integer(0)},
-                    .model = row.text(1),
-                    .price = {.input = rate(2),
-                              .cached_input = rate(3),
-                              .cache_write = rate(4),
-                              .cache_write_1h = rate(5),
-                              .output = rate(6),
-                              .per_request = rate(7),
-                              .source = "owner",
-                              .dated = iso_date(stated_at)},
-                    .stated_at = stated_at};
+  OwnerPrice stated{
+      .owner = OwnerId{row.integer(0)}, .model = row.text(1), .price = {}, .stated_at = stated_at};
+  stated.price.input = rate(2);
+  stated.price.cached_input = rate(3);
+  stated.price.cache_write = rate(4);
+  stated.price.cache_write_1h = rate(5);
+  stated.price.output = rate(6);
+  stated.price.per_request = rate(7);
+  stated.price.source = "owner";
+  stated.price.dated = iso_date(stated_at);
+  return stated;
 }
 
 }  // namespace
