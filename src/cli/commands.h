@@ -129,6 +129,8 @@ Outcome<void> vault_rotate(Session&, const Arguments&);
 Outcome<void> catalog_show(Session&, const Arguments&);
 Outcome<void> catalog_search(Session&, const Arguments&);
 Outcome<void> estimate(Session&, const Arguments&);
+
+// commands_price.cpp: neither
 Outcome<void> price_answer(Session&, const Arguments&);
 
 // commands_fault.cpp: neither home nor server is needed

@@ -427,10 +427,9 @@ void Grammar::declare_catalog() {
       .example("claviger estimate --model openai/gpt-4o-mini < request.json");
   leaf(app_, "price", "What an answer on standard input cost, line by line", price_answer)
       .text("--provider", &Arguments::provider, "ID", "openai, openrouter, …")
-      .text("--model", &Arguments::model, "ID", "The model, as the provider calls it",
-            Need::required)
+      .text("--model", &Arguments::model, "ID", "The model, as the provider calls it")
       .text("--batch", &Arguments::batch_file, "FILE",
-            "A file with an answer on each line, instead of standard input")
+            "Cases as JSON lines with id, provider, model, dialect, body; - is standard input")
       .example("claviger price --provider openai --model gpt-4o-mini < answer.json");
 }
 

@@ -206,6 +206,19 @@ Failure cannot_be_bounded(std::string_view model, std::string_view field) {
       .remedy = "Leave the field out."};
 }
 
+Failure costs_without_bound(std::string_view model) {
+  return ErrorAnswer{
+      .status = 422,
+      .code = "cannot_be_bounded",
+      .message = fmt::format("\"{}\" searches, or works on, as often as it likes, and each time is "
+                             "billed; nothing bounds what a request to it costs, so it is refused",
+                             shown(model)),
+      .param = "model",
+      .at_fault = "app",
+      .say = "The model could cost more than can be known beforehand.",
+      .remedy = "Choose a model that does not search or work on by itself."};
+}
+
 Failure no_budget() {
   return ErrorAnswer{
       .status = 402,
