@@ -387,7 +387,7 @@ UsageState UsageReader::state() const {
 
 Usage UsageReader::usage() const {
   Usage usage;
-  return !impossible_ && fill(usage) ? usage : Usage{};
+  return !impossible_ && has_any() && fill(usage) ? usage : Usage{};
 }
 
 /// Most providers count reasoning inside the completion; xAI's chat completions and some

@@ -109,6 +109,13 @@ TEST(UsageReader, EventsThatComeAgainOrOneByOneChangeNothing) {
   }
 }
 
+TEST(UsageReader, WhatSaysNothingIsNothing) {
+  UsageReader reader({.provider = "perplexity", .model = "sonar"});
+  reader.read_recorded("{\"usage\": {}}");
+  EXPECT_EQ(reader.state(), UsageState::absent);
+  EXPECT_EQ(reader.usage(), Usage{});
+}
+
 TEST(UsageReader, AUsageObjectAloneIsEnough) {
   UsageReader reader({.provider = "anthropic", .model = "claude-sonnet-4-5"});
   reader.read(R"({"input_tokens": 10, "cache_read_input_tokens": 5, "output_tokens": 3})");
