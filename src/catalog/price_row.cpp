@@ -248,6 +248,29 @@ class RowReader {
     if (row_.period.from && row_.period.until && *row_.period.from >= *row_.period.until) {
       fail("ends (`until`) before it starts (`from`)");
     }
+    finish_price();
+    row_.period.price = std::make_shared<const Price>(std::move(price_));
+    model.price = row_.period.price;
+    return std::move(row_);
+  }
+
+  Price read_stated(const JsonNode& object) {
+    refuse_repeated_keys(object);
+    constexpr std::string_view costs[] = {"regional", "upper_bound", "batch",
+                                          "flex",     "priority",    "fast"};
+    for (const JsonNode& field : object) {
+      if (card_.take(field)) continue;
+      if (std::ranges::find(costs, field.key()) == std::end(costs)) {
+        fail(fmt::format("has the key `{}`, which is none of an owner's price", field.key()));
+      }
+      take(field);
+    }
+    finish_price();
+    return std::move(price_);
+  }
+
+ private:
+  void finish_price() {
     price_.bills_tokens = card_.has_tokens();
     static_cast<RateCard&>(price_) = card_.finish();
     if (!price_.bills_tokens && price_.units.is_empty() && price_.per_request.picos == 0) {
@@ -264,12 +287,8 @@ class RowReader {
       if (price_.units[incurred.unit]) continue;
       fail(fmt::format("has `always.{0}` but no `pieces.{0}`", to_string(incurred.unit)));
     }
-    row_.period.price = std::make_shared<const Price>(std::move(price_));
-    model.price = row_.period.price;
-    return std::move(row_);
   }
 
- private:
   void take(const JsonNode& value) {
     const std::string_view key = value.key();
     if (card_.take(value)) return;
@@ -409,6 +428,18 @@ std::expected<PriceRow, std::string> read_price_row(std::string_view line,
   }
   try {
     return RowReader().read(tree.root());
+  } catch (const std::runtime_error& error) {
+    return std::unexpected(error.what());
+  }
+}
+
+std::expected<Price, std::string> read_stated_price(std::string_view json) {
+  exchange::JsonTree tree;
+  if (!tree.read(json) || !tree.root().is_object()) {
+    return std::unexpected("is not one JSON object");
+  }
+  try {
+    return RowReader().read_stated(tree.root());
   } catch (const std::runtime_error& error) {
     return std::unexpected(error.what());
   }

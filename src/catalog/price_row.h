@@ -42,4 +42,10 @@ struct PriceRow {
 std::expected<PriceRow, std::string> read_price_row(std::string_view line,
                                                     exchange::JsonTree& tree);
 
+/// What an owner states: the keys of a row that say what something costs, and none that say
+/// which model, when, or by whose word. `source` and `dated` stay empty.
+std::expected<Price, std::string> read_stated_price(std::string_view json);
+/// What read_stated_price() reads back as the same price. Times of day are a book's alone.
+std::string write_stated_price(const Price& price);
+
 }  // namespace claviger::catalog

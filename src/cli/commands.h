@@ -38,6 +38,8 @@ struct Arguments {
   std::string input_usd;
   std::string output_usd;
   std::string cached_input_usd;
+  std::string cache_write_usd;
+  std::string cache_write_1h_usd;
   std::string cost_usd;
   std::string object;  ///< The second thing that a command is about.
   std::string listen;
@@ -60,6 +62,7 @@ struct Arguments {
   bool failed_only = false;
   bool behind_tls_proxy = false;
   bool is_removal = false;
+  bool is_ceiling = false;
 };
 
 using Command = Outcome<void> (*)(Session& session, const Arguments& arguments);

@@ -328,6 +328,7 @@ void Grammar::declare_models() {
   leaf(model, "price", "Say what a million tokens of a model cost its owner", model_price)
       .positional("id", "mdl_1, local/NAME or provider/model")
       .text("--owner", &Arguments::owner, "NAME", "Whose price; a model file's owner is known")
+      .flag("--workspace", &Arguments::is_workspace, "The price of the workspace's own credentials")
       .text("--input", &Arguments::input_usd, "USD", "For a million tokens in", Need::optional,
             check_rate)
       .text("--output", &Arguments::output_usd, "USD", "For a million tokens out", Need::optional,
@@ -335,6 +336,15 @@ void Grammar::declare_models() {
       .text("--cached-input", &Arguments::cached_input_usd, "USD",
             "For a million tokens from the provider's cache; else as --input", Need::optional,
             check_rate)
+      .text("--cache-write", &Arguments::cache_write_usd, "USD",
+            "For a million tokens written to it for minutes; else as --input", Need::optional,
+            check_rate)
+      .text("--cache-write-1h", &Arguments::cache_write_1h_usd, "USD",
+            "The same for an hour; else as --cache-write", Need::optional, check_rate)
+      .text("--card", &Arguments::file, "FILE",
+            "All rates as JSON, with the keys of a price row (docs/reference/prices.md)")
+      .flag("--ceiling", &Arguments::is_ceiling,
+            "The model's price is not known; it costs at most this")
       .flag("--remove", &Arguments::is_removal, "Go back to the catalog's price")
       .example("claviger model price local/my-model --owner me --input 0 --output 0");
   CLI::App& alias = group("alias", "Names of one's own for models, with what stands in for them");

@@ -307,6 +307,24 @@ TEST_F(ControlApi, ACredentialThatSomebodyMovedToAnotherHostIsShownAndCanOnlyBeR
   EXPECT_EQ(must("GET", "/credentials").count(), 0u);
 }
 
+TEST_F(ControlApi, TheWorkspaceStatesPricesOfItsOwnPlacesWithEverythingThatIsBilled) {
+  must("POST", "/owners", R"({"name":"alice"})");
+  must("POST", "/credentials", R"({"workspace":true,"provider":"openai","key":"sk-abcdef"})");
+  const OwnerId alice = world_->directory->find_owner("alice")->id;
+  must("PUT", "/prices",
+       R"({"workspace":true,"model":"openai/gpt-new","ceiling":true,"card":)"
+       R"("{\"input\":\"7\",\"output\":\"9\",\"pieces\":{\"web_search\":\"0.01\"},)"
+       R"(\"batch\":{\"input\":\"3.5\",\"output\":\"4.5\"}}"})");
+  const auto target = world_->routes->resolve("openai/gpt-new", alice);
+  ASSERT_TRUE(target && target->price);
+  EXPECT_EQ(target->price->kind, catalog::PriceKind::upper_bound);
+  EXPECT_EQ(target->price->units[exchange::Unit::web_search]->picos, 10'000'000'000);
+  EXPECT_EQ(target->price->card_of(exchange::ServiceTier::batch)->input.picos, 3'500'000);
+  EXPECT_EQ(must("GET", "/prices").count(), 1u);
+  must("DELETE", "/prices?workspace=true&model=openai/gpt-new");
+  EXPECT_FALSE(world_->routes->resolve("openai/gpt-new", alice)->price);
+}
+
 TEST_F(ControlApi, AStatedPriceIsWhatARequestIsHeldAt) {
   must("POST", "/owners", R"({"name":"alice"})");
   must("POST", "/credentials", R"({"owner":"alice","provider":"openai","key":"sk-abcdef"})");
@@ -518,8 +536,10 @@ TEST_F(ControlApi, EveryRefusalHasACodeAMessageAndARemedy) {
       {"POST", "/keys", R"({"owner":"alice","app":"notes","requests_per_minute":-3})", 400,
        "bad_value"},
       {"PUT", "/prices",
-       R"({"model":"a/b","input_usd_per_million":"1","output_usd_per_million":"1"})", 422,
-       "comes_later"},
+       R"({"model":"a/b","input_usd_per_million":"1","output_usd_per_million":"1"})", 400,
+       "missing_field"},
+      {"PUT", "/prices", R"({"model":"a/b","workspace":true,"card":"{\"inptu\":\"1\"}"})", 400,
+       "bad_value"},
   };
   for (const Case& each : cases) {
     const Said said = ask(each.method, each.target, each.body);
