@@ -50,8 +50,9 @@ const std::vector<Column> kWeatherColumns = {
     {"PLACE", "place"},       {"SKY", "sky"},       {"SINCE", "since", Form::moment},
     {"ANSWERED", "answered"}, {"FAILED", "failed"}, {"LATEST FAILURE", "latest_failure"}};
 const std::vector<Column> kRequestColumns = {
-    {"ID", "id"},         {"AT", "started_at", Form::moment}, {"MODEL", "model_asked"},
-    {"STATUS", "status"}, {"COST", "cost_usd", Form::usd},    {"ERROR", "error_code"}};
+    {"ID", "id"},           {"AT", "started_at", Form::moment}, {"MODEL", "model_asked"},
+    {"STATUS", "status"},   {"COST", "cost_usd", Form::usd},    {"AT FAULT", "at_fault"},
+    {"ERROR", "error_code"}};
 const std::vector<Column> kRequestDetails = {{"id", "id"},
                                              {"at", "started_at"},
                                              {"owner", "owner"},
@@ -75,6 +76,8 @@ const std::vector<Column> kRequestDetails = {{"id", "id"},
                                              {"first byte after us", "first_byte_us"},
                                              {"total us", "total_us"},
                                              {"overhead us", "overhead_us"}};
+const std::vector<Column> kVerdictDetails = {
+    {"what happened", "say"}, {"what to do", "remedy"}, {"try again", "retry"}};
 const std::vector<Column> kHoldColumns = {{"ATTEMPT", "attempt"},
                                           {"STATE", "state"},
                                           {"HELD", "held_usd", Form::usd},
@@ -225,6 +228,14 @@ Outcome<void> request_show(Session& session, const Arguments& arguments) {
   if (!said) return std::unexpected(said.error());
   if (auto shown = session.show_object(*said, kRequestDetails); !shown || session.as_json) {
     return shown;
+  }
+  const auto* const verdict = said->value.get_object().if_contains("verdict");
+  if (verdict != nullptr && verdict->is_object()) {
+    say("");
+    if (auto shown = session.show_object({.text = {}, .value = *verdict}, kVerdictDetails);
+        !shown) {
+      return shown;
+    }
   }
   const auto* const holds = said->value.get_object().if_contains("holds");
   if (holds == nullptr || !holds->is_array() || holds->get_array().empty()) return {};

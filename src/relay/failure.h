@@ -74,11 +74,6 @@ Failure server_busy(std::string_view why);
 Failure unknown_request();
 Failure records_unavailable();
 
-/// A provider's own error, judged by its status alone and saying so: the verdict engine
-/// replaces this with evidence.
-Failure provider_said(int status, std::string_view provider, bool has_retry_after,
-                      int retry_after_s);
-
 /// What SDKs and scripts read without parsing the body: whose fault, and whether to retry.
 void add_error_headers(net::http::HeadWriter& head, const ErrorAnswer& error);
 

@@ -13,6 +13,7 @@
 #include "api/dialect.h"
 #include "base/task.h"
 #include "budget/ledger.h"
+#include "fault/neighbours.h"
 #include "net/http/target.h"
 #include "net/provider_exchange.h"
 #include "net/provider_pool.h"
@@ -50,8 +51,9 @@ class Relay {
     record::Recorder& recorder;
     record::Metrics& metrics;
     const api::Dialect& openai;
-    route::Runner* runner;  ///< Null: this build or machine runs no models.
-    History* history;       ///< Null: GET /v1/requests/{id} is not served.
+    route::Runner* runner;                     ///< Null: this build or machine runs no models.
+    History* history;                          ///< Null: GET /v1/requests/{id} is not served.
+    fault::FailureWindow* failures = nullptr;  ///< Of all threads; null: keys stand alone.
   };
   Relay(Parts parts, const Limits& limits);
   ~Relay();
@@ -115,9 +117,11 @@ class Relay {
   /// Reads the provider's own error, and gives it as a failure: whether it is the answer depends
   /// on what comes next.
   Task<Done> read_error(Job& job, net::ProviderExchange& provider);
+  Task<Done> read_no_answer(Job& job, net::ProviderExchange& provider);
   Task<Done> read_whole(Job& job, net::ProviderExchange& provider, net::Buffer& body,
                         std::size_t bytes_max);
   Task<Done> forward_events(Job& job, net::Buffer& pending, StreamState& stream);
+  Task<Done> pass_on_error(Job& job, std::string_view event);
   Task<Done> send_piece(Job& job, std::string_view bytes);
   Task<void> end_stream_with(Job& job, const api::ErrorAnswer& error);
   Task<void> answer_error(net::ServerConnection& caller, const api::Dialect& dialect,

@@ -380,6 +380,39 @@ TEST_F(RelayTest, WhenAllAttemptsFailTheLastErrorIsToldWithWhatWasMetBefore) {
   EXPECT_EQ(balance().spent, NanoUsd(0));
 }
 
+TEST_F(RelayTest, AVerdictStandsBesideTheProvidersErrorAndInTheRecord) {
+  provider_says_ = {json_answer(
+      R"({"error":{"message":"You have no credits left. Please top up.","code":"no_funds"}})",
+      "429 Too Many Requests")};
+  const std::string answer = ask(kAsk);
+  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 429"));
+  EXPECT_THAT(answer, HasSubstr("x-claviger-fault: account"));
+  EXPECT_THAT(answer, HasSubstr("x-should-retry: false"));
+  EXPECT_THAT(answer, HasSubstr("\"cause\":\"credit_exhausted\""));
+  EXPECT_THAT(answer, HasSubstr("top up"));
+  EXPECT_EQ(record().error_code, "credit_exhausted");
+  EXPECT_EQ(record().at_fault, "account");
+  EXPECT_EQ(provider_requests_, 1);
+}
+
+TEST_F(RelayTest, AnErrorInsideAGoodStatusIsAnErrorAndCostsNothing) {
+  provider_says_ = {json_answer(R"({"error":{"message":"invalid api key","code":401}})")};
+  const std::string answer = ask(kAsk);
+  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 502"));
+  EXPECT_THAT(answer, HasSubstr("x-claviger-fault: key"));
+  EXPECT_EQ(balance().spent, NanoUsd(0));
+}
+
+TEST_F(RelayTest, ASignInPageIsNobodysAnswer) {
+  provider_says_ = {
+      "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 52\r\n\r\n"
+      "<html><title>Hotel Wi-Fi</title><body>Sign in</html>"};
+  const std::string answer = ask(kAsk);
+  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 502"));
+  EXPECT_THAT(answer, HasSubstr("x-claviger-fault: network"));
+  EXPECT_THAT(answer, testing::Not(HasSubstr("<html>")));
+}
+
 TEST_F(RelayTest, AnAliasFallsBackAlongItsListAndSaysWhoAnswered) {
   provider_says_first_ = {
       {json_answer(R"({"error":{"message":"no such model"}})", "401 Unauthorized")}};

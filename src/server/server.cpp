@@ -354,6 +354,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
           .openai = openai_,
           .runner = runner_.get(),
           .history = this,
+          .failures = &failures_,
           .desk = *this,
           .tls = listener_tls_,
           .connections_max = std::max<std::size_t>(1, config_.connections_max / count),
@@ -485,6 +486,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
   std::unique_ptr<vault::Vault> vault_;
   record::Metrics metrics_{{.version = CLAVIGER_VERSION, .revision = ""}};
   const api::OpenAiDialect openai_;
+  fault::FailureWindow failures_;
   net::BodyMemory bodies_;
   record::Weather weather_;
   std::optional<record::WeatherWatchedRecords> weather_watched_records_;
