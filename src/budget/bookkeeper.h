@@ -40,9 +40,7 @@ class Bookkeeper {
   };
   /// See Ledger::reserve(). None where the attempt may have left memory: recall it, under
   /// whatever keeps forget() from being called meanwhile, and ask again with Recall::done.
-  std::optional<Result<Granted>> reserve(
-      const Reservation& reservation, Recall recall,
-      Accounts::Demand::Turn turn = Accounts::Demand::Turn::its_own);
+  std::optional<Result<Granted>> reserve(const Reservation& reservation, Recall recall);
 
   struct Settlement {
     AttemptId attempt;

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <functional>
 
+#include "alert/alert.h"
 #include "cli/grammar_checks.h"
 
 namespace claviger::cli {
@@ -119,13 +120,18 @@ class Grammar {
 
   Leaf leaf(CLI::App& parent, const char* name, const char* what, Command command) {
     CLI::App* const app = parent.add_subcommand(name, what);
-    const std::string path =
-        &parent == &app_ ? name : fmt::format("{} {}", parent.get_name(), name);
-    known_.push_back({.app = app, .command = command, .path = path});
+    known_.push_back({.app = app, .command = command, .path = path_of(*app)});
     return Leaf(app, arguments_);
   }
-  CLI::App& group(const char* name, const char* what) {
-    CLI::App* const app = app_.add_subcommand(name, what);
+  /// `alert channel add`
+  std::string path_of(const CLI::App& app) const {
+    const CLI::App* const parent = app.get_parent();
+    return parent == &app_ ? app.get_name()
+                           : fmt::format("{} {}", path_of(*parent), app.get_name());
+  }
+  CLI::App& group(const char* name, const char* what) { return group(app_, name, what); }
+  static CLI::App& group(CLI::App& parent, const char* name, const char* what) {
+    CLI::App* const app = parent.add_subcommand(name, what);
     app->require_subcommand(1);
     return *app;
   }
@@ -136,6 +142,7 @@ class Grammar {
   void declare_credentials();
   void declare_models();
   void declare_budgets();
+  void declare_alerts();
   void declare_requests();
   void declare_catalog();
   void declare_faults();
@@ -169,6 +176,7 @@ Grammar::Grammar() {
   declare_credentials();
   declare_models();
   declare_budgets();
+  declare_alerts();
   declare_requests();
   declare_catalog();
   declare_faults();
@@ -226,10 +234,6 @@ void Grammar::declare_owners_and_apps() {
               return text == "person" || text == "team" ? std::string() : "write person or team";
             });
   leaf(owner, "list", "List owners", owner_list);
-  leaf(owner, "time-zone", "Say where an owner's days begin", owner_time_zone)
-      .positional("name", "The owner")
-      .second("zone", "An IANA name, like Europe/Berlin")
-      .example("claviger owner time-zone me Europe/Berlin");
   leaf(owner, "remove", "Remove an owner who has nothing any more", owner_remove)
       .positional("name", "Name or id");
   CLI::App& app = group("app", "Apps: what calls models through Claviger");
@@ -328,7 +332,6 @@ void Grammar::declare_models() {
   leaf(model, "price", "Say what a million tokens of a model cost its owner", model_price)
       .positional("id", "mdl_1, local/NAME or provider/model")
       .text("--owner", &Arguments::owner, "NAME", "Whose price; a model file's owner is known")
-      .flag("--workspace", &Arguments::is_workspace, "The price of the workspace's own credentials")
       .text("--input", &Arguments::input_usd, "USD", "For a million tokens in", Need::optional,
             check_rate)
       .text("--output", &Arguments::output_usd, "USD", "For a million tokens out", Need::optional,
@@ -336,15 +339,6 @@ void Grammar::declare_models() {
       .text("--cached-input", &Arguments::cached_input_usd, "USD",
             "For a million tokens from the provider's cache; else as --input", Need::optional,
             check_rate)
-      .text("--cache-write", &Arguments::cache_write_usd, "USD",
-            "For a million tokens written to it for minutes; else as --input", Need::optional,
-            check_rate)
-      .text("--cache-write-1h", &Arguments::cache_write_1h_usd, "USD",
-            "The same for an hour; else as --cache-write", Need::optional, check_rate)
-      .text("--card", &Arguments::file, "FILE",
-            "All rates as JSON, with the keys of a price row (docs/reference/prices.md)")
-      .flag("--ceiling", &Arguments::is_ceiling,
-            "The model's price is not known; it costs at most this")
       .flag("--remove", &Arguments::is_removal, "Go back to the catalog's price")
       .example("claviger model price local/my-model --owner me --input 0 --output 0");
   CLI::App& alias = group("alias", "Names of one's own for models, with what stands in for them");
@@ -372,30 +366,63 @@ void Grammar::declare_budgets() {
             Need::required, check_period)
       .text("--warn", &Arguments::warn, "PERCENTS", "When to warn (50,80,95,100)", Need::optional,
             check_warnings)
-      .text(
-          "--when-exhausted", &Arguments::when_exhausted, "POLICY",
-          "clamp (the default: shorter answers while they fit), queue (wait), downgrade or refuse",
-          Need::optional, check_policy)
-      .text("--downgrade-to", &Arguments::downgrade_to, "MODELS",
-            "Models that may stand in: provider/model[,...]; the cheapest is asked first")
-      .text("--time-zone", &Arguments::time_zone, "ZONE",
-            "Where its days begin, like Europe/Berlin; else its owner's")
+      .text("--when-exhausted", &Arguments::when_exhausted, "POLICY",
+            "clamp (the default: shorter answers while they fit) or refuse", Need::optional,
+            check_policy)
       .example("claviger budget set --scope owner:me --limit 5.00 --per month");
   leaf(budget, "list", "List budgets and how they stand", budget_list);
   leaf(budget, "show", "One budget: limit, spent, held, unconfirmed, left", budget_show)
+      .positional("id", "Its id, e.g. bud_1", row_id("bud"));
+  leaf(budget, "forecast", "How fast it is spent, and when it is used up at this pace",
+       budget_forecast)
       .positional("id", "Its id, e.g. bud_1", row_id("bud"));
   leaf(budget, "remove", "Remove a budget; what was spent stays on record", budget_remove)
       .positional("id", "Its id, e.g. bud_1", row_id("bud"));
   leaf(budget, "uncertain", "Requests whose cost no bill has confirmed, the oldest 1000",
        budget_uncertain);
-  leaf(budget, "confirm-clock", "Say that the server's clock is right after it jumped",
-       budget_confirm_clock);
   leaf(budget, "reconcile", "Correct a request's cost from the provider's bill", budget_reconcile)
       .positional("request", "The request's id", check_request_id)
       .text("--cost", &Arguments::cost_usd, "USD", "What it really cost", Need::required,
             check_amount)
       .number("--attempt", &Arguments::attempt, "Which attempt, where there were several", 1,
               1'000'000);
+}
+
+void Grammar::declare_alerts() {
+  const auto is_alert = [](const std::string& text) {
+    return alert::is_alert_id(text) ? std::string()
+                                    : "this is no alert's id; \"claviger alert list\" shows them";
+  };
+  CLI::App& alert = group("alert", "Alerts: what you are warned of, and how you hear of it");
+  leaf(alert, "list", "List alerts, the newest first", alert_list)
+      .flag("--open", &Arguments::only_open, "Only those that nobody has acknowledged")
+      .flag("--dead", &Arguments::only_dead, "Only those with a delivery that was given up")
+      .text("--owner", &Arguments::owner, "NAME", "Only this owner's")
+      .number("--last", &Arguments::last, "How many (50)", 1, 1000);
+  leaf(alert, "show", "One alert, and what became of its deliveries", alert_show)
+      .positional("id", "Its id, e.g. alr_01J…", is_alert);
+  leaf(alert, "ack", "Say that it is in hand", alert_ack).positional("id", "Its id", is_alert);
+  leaf(alert, "retry", "Deliver again what was not delivered", alert_retry)
+      .positional("id", "Its id", is_alert);
+  CLI::App& channel = group(alert, "channel", "Where alerts go");
+  leaf(channel, "add", "Send alerts to a webhook or a mail address", alert_channel_add)
+      .positional("kind", "webhook or mail",
+                  [](const std::string& text) {
+                    return text == "webhook" || text == "mail" ? std::string()
+                                                               : "write webhook or mail";
+                  })
+      .text("--url", &Arguments::webhook_url, "URL",
+            "Of a webhook: takes signed POST requests; its secret is shown once")
+      .text("--to", &Arguments::mail_to, "ADDRESS", "Of mail; see [mail] in claviger.toml")
+      .text("--owner", &Arguments::owner, "NAME", "Only what concerns this owner; else everything")
+      .at_most_one_of({{"--url", "--to"}})
+      .example("claviger alert channel add webhook --url https://example.com/hooks/claviger");
+  leaf(channel, "list", "List channels", alert_channel_list);
+  leaf(channel, "test", "Send a test message, and say whether it was taken", alert_channel_test)
+      .positional("id", "Its id, e.g. chn_1", row_id("chn"));
+  leaf(channel, "remove", "Send nothing there any more, and forget its secret",
+       alert_channel_remove)
+      .positional("id", "Its id, e.g. chn_1", row_id("chn"));
 }
 
 void Grammar::declare_requests() {
@@ -437,9 +464,10 @@ void Grammar::declare_catalog() {
       .example("claviger estimate --model openai/gpt-4o-mini < request.json");
   leaf(app_, "price", "What an answer on standard input cost, line by line", price_answer)
       .text("--provider", &Arguments::provider, "ID", "openai, openrouter, …")
-      .text("--model", &Arguments::model, "ID", "The model, as the provider calls it")
+      .text("--model", &Arguments::model, "ID", "The model, as the provider calls it",
+            Need::required)
       .text("--batch", &Arguments::batch_file, "FILE",
-            "Cases as JSON lines with id, provider, model, dialect, body; - is standard input")
+            "A file with an answer on each line, instead of standard input")
       .example("claviger price --provider openai --model gpt-4o-mini < answer.json");
 }
 
@@ -480,10 +508,7 @@ GrammarResult Grammar::parse(int argc, const char* const* argv) {
     result.status = kWrongUsage;
     const CLI::App* named = &app_;
     while (!named->get_subcommands().empty()) named = named->get_subcommands().front();
-    const std::string path = named == &app_ ? std::string() : " " + [&] {
-      const CLI::App* const parent = named->get_parent();
-      return parent == &app_ ? named->get_name() : parent->get_name() + " " + named->get_name();
-    }();
+    const std::string path = named == &app_ ? std::string() : " " + path_of(*named);
     const std::vector<std::string> unknown = app_.remaining(true);
     const bool lacks_command = named->get_require_subcommand_min() > 0;
     const std::string what =

@@ -15,27 +15,6 @@ namespace {
 constexpr std::size_t kWarningsMax = 16;
 constexpr std::int64_t kWarnPercentMax = 100;
 
-/// As people write it, with names: `owner:alice`.
-std::string scope_text(const Registry& registry, const budget::Budget& budget) {
-  const std::string_view scope = to_text(budget.scope);
-  switch (budget.scope) {
-    case budget::Scope::workspace:
-    case budget::Scope::each_owner:
-      return std::string(scope);
-    case budget::Scope::owner:
-      return fmt::format("{}:{}", scope, registry.name_of(OwnerId{budget.subject}));
-    case budget::Scope::app:
-      return fmt::format("{}:{}", scope, registry.name_of(AppId{budget.subject}));
-    case budget::Scope::credential:
-      return fmt::format("{}:{}", scope, CredentialId{budget.subject}.text());
-    case budget::Scope::virtual_key:
-      return fmt::format("{}:{}", scope, VirtualKeyId{budget.subject}.text());
-    case budget::Scope::model:
-      return fmt::format("{}:{}", scope, budget.pattern);
-  }
-  return std::string(scope);
-}
-
 /// Sets scope, subject and pattern of `budget` from `text`.
 Outcome<void> read_scope(const Registry& registry, std::string_view text, budget::Budget& budget) {
   const auto scope = parse_scope(text);
@@ -92,9 +71,12 @@ Outcome<budget::Period> read_period(std::string_view text) {
 Outcome<budget::WhenExhausted> read_policy(std::string_view text) {
   if (text.empty()) return budget::WhenExhausted::clamp;
   if (const auto policy = parse_when_exhausted(text)) return *policy;
+  if (is_later_policy(text)) {
+    return problem(422, "comes_later", fmt::format("\"{}\" is not offered yet", text),
+                   "use clamp (lowers the bound on the output) or refuse");
+  }
   return bad_value("when_exhausted", fmt::format("\"{}\" is not known", text),
-                   "use clamp (shorter answers while they fit), queue (wait until it fits), "
-                   "downgrade (a cheaper model) or refuse");
+                   "use clamp or refuse");
 }
 
 Outcome<std::vector<int>> read_warnings(const std::vector<std::int64_t>& percents) {
@@ -111,33 +93,6 @@ Outcome<std::vector<int>> read_warnings(const std::vector<std::int64_t>& percent
   return warnings;
 }
 
-Outcome<void> read_downgrades(std::vector<std::string> models, budget::Budget& budget) {
-  const bool downgrades = budget.terms.when_exhausted == budget::WhenExhausted::downgrade;
-  if (downgrades && models.empty()) {
-    return bad_value("downgrade_to", "there is no model to downgrade to",
-                     "name one or more, like openai/gpt-4o-mini; the cheapest is asked first");
-  }
-  if (!downgrades && !models.empty()) {
-    return bad_value("downgrade_to", "this budget does not downgrade",
-                     "set when_exhausted to downgrade, or leave the models out");
-  }
-  if (models.size() > budget::kDowngradesMax) {
-    return bad_value("downgrade_to", "these are too many models",
-                     fmt::format("name {} at most", budget::kDowngradesMax));
-  }
-  for (const std::string& model : models) {
-    const bool is_plain =
-        !model.empty() && model.size() <= kNameBytesMax &&
-        std::ranges::all_of(model, [](unsigned char c) { return c > ' ' && c != 0x7F; });
-    if (!is_plain) {
-      return bad_value("downgrade_to", fmt::format("\"{}\" is no model's name", model),
-                       "use provider/model or an alias");
-    }
-  }
-  budget.downgrade_to = std::move(models);
-  return {};
-}
-
 Outcome<budget::Budget> read_budget(const Registry& registry, std::string_view body) {
   Fields fields(body);
   const std::string scope_text = fields.text("scope");
@@ -145,8 +100,6 @@ Outcome<budget::Budget> read_budget(const Registry& registry, std::string_view b
   const std::string period_text = fields.text("per");
   const auto warn = fields.numbers_if_any("warn");
   const std::string policy_text = fields.text_if_any("when_exhausted");
-  const std::string time_zone = fields.text_if_any("time_zone");
-  std::vector<std::string> downgrade_to = fields.texts_if_any("downgrade_to");
   if (auto read = fields.finish(); !read) return std::unexpected(read.error());
 
   budget::Budget budget;
@@ -163,15 +116,6 @@ Outcome<budget::Budget> read_budget(const Registry& registry, std::string_view b
     budget.warn_percents = std::move(*warnings);
   }
   budget.terms = {.id = {}, .limit = limit, .period = *period, .when_exhausted = *policy};
-  if (!time_zone.empty()) {
-    if (auto checked = check_time_zone(time_zone); !checked) {
-      return std::unexpected(checked.error());
-    }
-    budget.time_zone = time_zone;
-  }
-  if (auto read = read_downgrades(std::move(downgrade_to), budget); !read) {
-    return std::unexpected(read.error());
-  }
   return budget;
 }
 
@@ -194,6 +138,26 @@ bool is_same_budget(const budget::Budget& a, const budget::Budget& b) {
 
 }  // namespace
 
+std::string scope_text(const Registry& registry, const budget::Budget& budget) {
+  const std::string_view scope = to_text(budget.scope);
+  switch (budget.scope) {
+    case budget::Scope::workspace:
+    case budget::Scope::each_owner:
+      return std::string(scope);
+    case budget::Scope::owner:
+      return fmt::format("{}:{}", scope, registry.name_of(OwnerId{budget.subject}));
+    case budget::Scope::app:
+      return fmt::format("{}:{}", scope, registry.name_of(AppId{budget.subject}));
+    case budget::Scope::credential:
+      return fmt::format("{}:{}", scope, CredentialId{budget.subject}.text());
+    case budget::Scope::virtual_key:
+      return fmt::format("{}:{}", scope, VirtualKeyId{budget.subject}.text());
+    case budget::Scope::model:
+      return fmt::format("{}:{}", scope, budget.pattern);
+  }
+  return std::string(scope);
+}
+
 Task<std::string> budget_json(Registry& registry, budget::Budget budget) {
   JsonObject json;
   JsonArray warn;
@@ -204,8 +168,6 @@ Task<std::string> budget_json(Registry& registry, budget::Budget budget) {
       .text("per", to_text(budget.terms.period))
       .raw("warn", warn.finish())
       .text("when_exhausted", to_text(budget.terms.when_exhausted))
-      .texts("downgrade_to", budget.downgrade_to)
-      .text("time_zone", budget.terms.zone.name())
       .id("rule", budget.rule);
   std::optional<budget::Balance> balance;
   if (budget.scope != budget::Scope::each_owner) {
@@ -218,17 +180,10 @@ Task<std::string> budget_json(Registry& registry, budget::Budget budget) {
         .usd("unconfirmed_usd", balance->unconfirmed)
         .usd("left_usd", balance->left)
         .time("period_start", balance->period_start)
-        .time("resets_at", balance->resets_at)
-        .truth("clock_in_doubt", balance->clock_in_doubt);
-    if (balance->resets_at) {
-      json.text("resets_at_local", budget::text_in(budget.terms.zone, *balance->resets_at));
-    } else {
-      json.null("resets_at_local");
-    }
+        .time("resets_at", balance->resets_at);
   } else {
     for (const char* const name :
-         {"spent_usd", "held_usd", "unconfirmed_usd", "left_usd", "period_start", "resets_at",
-          "clock_in_doubt", "resets_at_local"}) {
+         {"spent_usd", "held_usd", "unconfirmed_usd", "left_usd", "period_start", "resets_at"}) {
       json.null(name);
     }
   }
@@ -266,9 +221,7 @@ Task<Outcome<Reply>> set_budget(Registry& registry, Call& call) {
   if (auto put = co_await registry.put_in_force(Touched::anything_else); !put) {
     co_return std::unexpected(put.error());
   }
-  const budget::Budget* const in_force = registry.world().budgets->find(wanted->terms.id);
-  co_return Reply{.status = is_new ? 201 : 200,
-                  .body = co_await budget_json(registry, in_force ? *in_force : *wanted)};
+  co_return Reply{.status = is_new ? 201 : 200, .body = co_await budget_json(registry, *wanted)};
 }
 
 Task<Outcome<Reply>> show_budget(Registry& registry, Call& call) {

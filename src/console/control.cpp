@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "console/alerts.h"
 #include "console/block_on.h"
 #include "console/fields.h"
 #include "console/routes.h"
@@ -131,6 +132,21 @@ Task<ControlAnswer> Control::handle(ControlRequest request) {
   wipe(request.body.data(), request.body.size());
   if (reply) co_return ControlAnswer{.status = reply->status, .body = std::move(reply->body)};
   co_return ControlAnswer{.status = reply.error().status, .body = to_json(reply.error())};
+}
+
+std::vector<Control::Event> Control::events_after(std::int64_t number) {
+  std::vector<Event> events;
+  const auto alerts = state_->registry.parts.alerts.store().list_after(number, kEventsAtOnceMax);
+  if (!alerts) return events;
+  for (const alert::Alert& alert : *alerts) {
+    events.push_back(
+        {.number = alert.number, .json = about_alert(state_->registry, alert).finish()});
+  }
+  return events;
+}
+
+std::int64_t Control::newest_event() {
+  return state_->registry.parts.alerts.store().newest_number().value_or(0);
 }
 
 std::expected<std::string, access::AccessError> Control::recognise_admin(

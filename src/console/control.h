@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "access/access_store.h"
+#include "alert/alerts.h"
 #include "base/task.h"
 #include "budget/budget_store.h"
 #include "budget/ledger.h"
@@ -71,8 +72,6 @@ class Operations {
   /// /keys/confirm): the snapshot's directory is then built without any.
   virtual bool are_keys_disabled() = 0;
   virtual std::expected<void, std::string> confirm_keys() = 0;
-  /// The operator says that the wall clock is right: budget periods open again.
-  virtual void confirm_clock() = 0;
   virtual std::vector<Finding> examine() = 0;
   struct Status {
     std::string version;
@@ -96,6 +95,7 @@ class Control {
     budget::Ledger& ledger;
     catalog::OwnerPriceStore& prices;
     route::AliasStore& aliases;
+    alert::Alerts& alerts;
     local::LocalModelStore& local_models;
     store::EgressAllowanceStore& egress_allowances;
     record::RecordStore& records;
@@ -122,6 +122,16 @@ class Control {
   /// Never throws; errors are answers (contract.md, "Errors", in the shape
   /// {"error": {"code", "message", "remedy"}}).
   Task<ControlAnswer> handle(ControlRequest request);
+
+  /// What happened behind event `number`, oldest first, at most kEventsAtOnceMax of them; for
+  /// those who follow along. Empty also where the store does not answer: they ask again.
+  struct Event {
+    std::int64_t number = 0;
+    std::string json;
+  };
+  std::vector<Event> events_after(std::int64_t number);
+  /// The number of the latest event.
+  std::int64_t newest_event();
 
   /// For the door: whether this admin key may use the control API, and whose it is.
   std::expected<std::string, access::AccessError> recognise_admin(std::string_view presented);

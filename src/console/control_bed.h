@@ -10,10 +10,12 @@
 #include <string_view>
 #include <vector>
 
+#include "alert/alerts.h"
 #include "budget/memory_ledger.h"
 #include "console/block_on.h"
 #include "console/control.h"
 #include "store/sqlite/access_store.h"
+#include "store/sqlite/alert_store.h"
 #include "store/sqlite/alias_store.h"
 #include "store/sqlite/budget_store.h"
 #include "store/sqlite/egress_allowance_store.h"
@@ -38,8 +40,6 @@ class OperationsDouble final : public Operations {
   }
   std::expected<void, std::string> rotate_root_key() override { return outcome(); }
   bool are_keys_disabled() override { return keys_disabled; }
-  void confirm_clock() override { ++clock_confirmations; }
-  int clock_confirmations = 0;
   std::expected<void, std::string> confirm_keys() override {
     keys_disabled = false;
     return outcome();
@@ -88,6 +88,18 @@ struct Said {
   std::size_t count() const { return value.at("data").get_array().size(); }
 };
 
+/// Notes what it is to deliver, and says what the test says.
+class DelivererDouble final : public alert::Deliverer {
+ public:
+  Task<alert::DeliveryOutcome> deliver(alert::Channel channel, alert::Message message,
+                                       Deadline) override {
+    delivered.emplace_back(channel.target, std::move(message));
+    co_return outcome;
+  }
+  alert::DeliveryOutcome outcome{.result = alert::DeliveryOutcome::Result::delivered};
+  std::vector<std::pair<std::string, alert::Message>> delivered;
+};
+
 class ControlBed : public ::testing::Test {
  protected:
   explicit ControlBed(budget::Ledger* ledger = nullptr)
@@ -110,6 +122,7 @@ class ControlBed : public ::testing::Test {
                        .ledger = ledger_used_,
                        .prices = prices_,
                        .aliases = aliases_,
+                       .alerts = alerts_,
                        .local_models = local_models_,
                        .egress_allowances = allowances_,
                        .records = records_,
@@ -177,6 +190,7 @@ class ControlBed : public ::testing::Test {
   store::SqliteBudgetStore budgets_{database_};
   store::SqliteOwnerPriceStore prices_{database_};
   store::SqliteAliasStore aliases_{database_};
+  store::SqliteAlertStore alert_store_{database_};
   store::SqliteLocalModelStore local_models_{database_};
   store::SqliteEgressAllowanceStore allowances_{database_};
   store::SqliteRecordStore records_{database_};
@@ -190,6 +204,13 @@ class ControlBed : public ::testing::Test {
   net::Resolver resolver_{clock_};
   net::Egress egress_{resolver_, nullptr};
   OperationsDouble operations_;
+  DelivererDouble deliverer_;
+  alert::Inbox inbox_;
+  alert::Alerts alerts_{{.clock = clock_,
+                         .store = alert_store_,
+                         .ledger = ledger_used_,
+                         .deliverer = deliverer_,
+                         .inbox = inbox_}};
 
   std::shared_ptr<const relay::Snapshot> world_;
   std::vector<net::EgressAllowance> opened_;

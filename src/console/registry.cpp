@@ -44,44 +44,7 @@ bool holds_money(const budget::Budget& budget) {
   return budget.scope != budget::Scope::each_owner;
 }
 
-/// In whose time zone a budget's periods begin, where it has none of its own.
-OwnerId owner_of(const budget::Budget& budget, const std::vector<access::VirtualKey>& keys) {
-  if (budget.scope == budget::Scope::owner) return OwnerId{budget.subject};
-  if (budget.scope == budget::Scope::virtual_key) {
-    const auto key = std::ranges::find(keys, VirtualKeyId{budget.subject}, &access::VirtualKey::id);
-    if (key != keys.end()) return key->owner;
-  }
-  return OwnerId{};
-}
-
-/// What the ledger has to know, and the store keeps in other words.
-Outcome<void> complete_terms(budget::Budget& budget, const std::vector<access::Owner>& owners,
-                             const std::vector<access::VirtualKey>& keys) {
-  for (const int percent : budget.warn_percents) budget.terms.warn_at.add(percent);
-  std::string name = budget.time_zone;
-  if (name.empty()) {
-    const auto owner = std::ranges::find(owners, owner_of(budget, keys), &access::Owner::id);
-    name = owner == owners.end() ? "UTC" : owner->time_zone;
-  }
-  const auto zone = budget::TimeZone::find(name);
-  if (!zone) {
-    return problem(
-        503, "time_zone_missing",
-        fmt::format("the time zone \"{}\" of {} is not known here", name, budget.terms.id.text()),
-        "install the package tzdata, and start the server again");
-  }
-  budget.terms.zone = *zone;
-  return {};
-}
-
 }  // namespace
-
-Outcome<void> check_time_zone(std::string_view name) {
-  const auto zone = budget::TimeZone::find(name);
-  if (zone) return {};
-  return bad_value("time_zone", fmt::format("\"{}\" is not known here as a time zone", name),
-                   std::string(budget::explain(zone.error())));
-}
 
 /// Everything that the stores say, read at one moment.
 struct Registry::Loaded {
@@ -122,11 +85,6 @@ Outcome<Registry::Loaded> Registry::load() const {
       !allowances) {
     return store_unavailable();
   }
-  for (budget::Budget& budget : *budgets) {
-    if (auto done = complete_terms(budget, *owners, *keys); !done) {
-      return std::unexpected(done.error());
-    }
-  }
   return Loaded{.owners = std::move(*owners),
                 .apps = std::move(*apps),
                 .keys = std::move(*keys),
@@ -156,17 +114,19 @@ Task<Outcome<void>> Registry::put_in_force(Touched touched) {
 Task<Outcome<void>> Registry::tell_ledger(const std::vector<budget::Budget>& budgets) {
   for (const budget::Budget& budget : budgets) {
     if (!holds_money(budget)) continue;
+    budget::BudgetTerms terms = budget.terms;
+    for (const int percent : budget.warn_percents) terms.warn_at.add(percent);
     const auto known =
         std::ranges::find(terms_in_force_, budget.terms.id, &budget::BudgetTerms::id);
-    if (known != terms_in_force_.end() && *known == budget.terms) continue;
-    const auto set = co_await parts.ledger.set_terms(budget.terms);
+    if (known != terms_in_force_.end() && *known == terms) continue;
+    const auto set = co_await parts.ledger.set_terms(terms);
     if (!set) co_return of_ledger(set.error(), budget.terms.id.text());
     const auto place =
         std::ranges::find(terms_in_force_, budget.terms.id, &budget::BudgetTerms::id);
     if (place == terms_in_force_.end()) {
-      terms_in_force_.push_back(budget.terms);
+      terms_in_force_.push_back(terms);
     } else {
-      *place = budget.terms;
+      *place = terms;
     }
   }
   co_return Outcome<void>{};
@@ -215,6 +175,31 @@ void Registry::publish(Loaded loaded) {
       .profiles = parts.profiles});
   local_models_ = std::move(loaded.models);
   parts.publish(world_, std::move(allowances), local_models_);
+  tell_alerts();
+}
+
+void Registry::tell_alerts() {
+  std::vector<alert::WatchedBudget> watched;
+  watched.reserve(budgets().size());
+  for (const budget::Budget& budget : budgets()) {
+    watched.push_back(
+        {.budget = budget, .scope = scope_text(*this, budget), .owner = owner_of(budget)});
+  }
+  parts.alerts.set_budgets(std::move(watched));
+}
+
+OwnerId Registry::owner_of(const budget::Budget& budget) const {
+  if (budget.scope == budget::Scope::owner) return OwnerId{budget.subject};
+  if (budget.scope == budget::Scope::credential) {
+    const auto* const found = world_->credentials->find(CredentialId{budget.subject});
+    return found == nullptr ? OwnerId{} : found->about.owner;
+  }
+  if (budget.scope == budget::Scope::virtual_key) {
+    const auto found =
+        std::ranges::find(keys_, VirtualKeyId{budget.subject}, &access::VirtualKey::id);
+    return found == keys_.end() ? OwnerId{} : found->owner;
+  }
+  return OwnerId{};
 }
 
 Outcome<const access::Owner*> Registry::owner(std::string_view name_or_id) const {

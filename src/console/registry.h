@@ -17,9 +17,6 @@ namespace claviger::console {
 /// Whether a change may have touched credentials: then they are opened again.
 enum class Touched : std::uint8_t { credentials, anything_else };
 
-/// 400 where this machine knows no such time zone.
-Outcome<void> check_time_zone(std::string_view name);
-
 /// Threads: the control thread only.
 class Registry {
  public:
@@ -64,6 +61,9 @@ class Registry {
   Task<Outcome<void>> tell_ledger(const std::vector<budget::Budget>& budgets);
   Task<void> forget_removed(const std::vector<budget::Budget>& budgets);
   void publish(Loaded loaded);
+  /// Which budgets are looked after, in words, and whom they concern.
+  void tell_alerts();
+  OwnerId owner_of(const budget::Budget& budget) const;
 
   std::shared_ptr<const Secret> hash_key_;
   std::shared_ptr<const vault::OpenCredentials> credentials_;
@@ -72,5 +72,8 @@ class Registry {
   std::vector<access::VirtualKey> keys_;
   std::vector<budget::BudgetTerms> terms_in_force_;  ///< What the ledger was told.
 };
+
+/// What a budget is on, as people write it, with names: `owner:alice`.
+std::string scope_text(const Registry& registry, const budget::Budget& budget);
 
 }  // namespace claviger::console

@@ -54,8 +54,6 @@ Task<Outcome<Reply>> remove_app(Registry& registry, Call& call);
 Task<Outcome<Reply>> list_keys(Registry& registry, Call& call);
 Task<Outcome<Reply>> add_key(Registry& registry, Call& call);
 Task<Outcome<Reply>> confirm_keys(Registry& registry, Call& call);
-Task<Outcome<Reply>> set_time_zone(Registry& registry, Call& call);
-Task<Outcome<Reply>> confirm_clock(Registry& registry, Call& call);
 Task<Outcome<Reply>> revoke_key(Registry& registry, Call& call);
 Task<Outcome<Reply>> list_admin_keys(Registry& registry, Call& call);
 Task<Outcome<Reply>> add_admin_key(Registry& registry, Call& call);
@@ -75,6 +73,20 @@ Task<Outcome<Reply>> test_credential(Registry& registry, Call& call);
 Task<Outcome<Reply>> list_aliases(Registry& registry, Call& call);
 Task<Outcome<Reply>> put_alias(Registry& registry, Call& call);
 Task<Outcome<Reply>> remove_alias(Registry& registry, Call& call);
+
+// alerts.cpp
+Task<Outcome<Reply>> list_alerts(Registry& registry, Call& call);
+Task<Outcome<Reply>> show_alert(Registry& registry, Call& call);
+Task<Outcome<Reply>> acknowledge_alert(Registry& registry, Call& call);
+Task<Outcome<Reply>> retry_alert(Registry& registry, Call& call);
+Task<Outcome<Reply>> list_channels(Registry& registry, Call& call);
+Task<Outcome<Reply>> add_channel(Registry& registry, Call& call);
+Task<Outcome<Reply>> remove_channel(Registry& registry, Call& call);
+Task<Outcome<Reply>> test_channel(Registry& registry, Call& call);
+/// For those who ask now and then; whoever accepts text/event-stream is told as it happens, by
+/// the front door.
+Task<Outcome<Reply>> list_events(Registry& registry, Call& call);
+Task<Outcome<Reply>> show_forecast(Registry& registry, Call& call);
 
 // budgets.cpp
 Task<Outcome<Reply>> list_budgets(Registry& registry, Call& call);

@@ -197,6 +197,12 @@ void Egress::set_policy(std::shared_ptr<const EgressPolicy> policy) {
   policy_.store(std::move(policy));
 }
 
+std::optional<ConnectFailure> Egress::refusal(const Endpoint& endpoint,
+                                              const sockaddr& address) const {
+  if (is_allowed(*policy_.load(), endpoint, address)) return std::nullopt;
+  return refused_by_policy(endpoint, address);
+}
+
 Task<std::expected<Stream, ConnectFailure>> Egress::connect(Reactor& reactor,
                                                             const Endpoint& endpoint,
                                                             Deadline deadline) {

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -77,6 +78,10 @@ class Egress {
   Egress(Resolver& resolver, std::shared_ptr<const TlsContext> tls);
 
   void set_policy(std::shared_ptr<const EgressPolicy> policy);
+
+  /// The rule alone, for a library that makes its connections itself: why `address`, which is
+  /// about to be connected as `endpoint`, must not be; nothing where it may. Threads: any.
+  std::optional<ConnectFailure> refusal(const Endpoint& endpoint, const sockaddr& address) const;
 
   /// Resolves, connects, checks and, for https, verifies. Tries all addresses in turn within
   /// `deadline`. The stream belongs to `reactor`, which must be the current one.

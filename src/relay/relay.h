@@ -10,10 +10,10 @@
 #include <string>
 #include <unordered_map>
 
+#include "alert/budget_watch.h"
 #include "api/dialect.h"
 #include "base/task.h"
 #include "budget/ledger.h"
-#include "fault/neighbours.h"
 #include "net/http/target.h"
 #include "net/provider_exchange.h"
 #include "net/provider_pool.h"
@@ -51,9 +51,8 @@ class Relay {
     record::Recorder& recorder;
     record::Metrics& metrics;
     const api::Dialect& openai;
-    route::Runner* runner;                     ///< Null: this build or machine runs no models.
-    History* history;                          ///< Null: GET /v1/requests/{id} is not served.
-    fault::FailureWindow* failures = nullptr;  ///< Of all threads; null: keys stand alone.
+    route::Runner* runner;  ///< Null: this build or machine runs no models.
+    History* history;       ///< Null: GET /v1/requests/{id} is not served.
   };
   Relay(Parts parts, const Limits& limits);
   ~Relay();
@@ -61,6 +60,10 @@ class Relay {
   /// On the reactor's thread.
   void set_world(std::shared_ptr<const Snapshot> world) { world_ = std::move(world); }
   void set_draining() { is_draining_ = true; }
+  /// On the reactor's thread: the budgets whose requests are told that they fill up.
+  void set_passed(std::shared_ptr<const alert::PassedThresholds> passed) {
+    passed_ = std::move(passed);
+  }
 
   /// Whether `path` belongs to a surface that callers use (`/v1/…`).
   static bool serves(std::string_view path);
@@ -87,9 +90,6 @@ class Relay {
   Done bound_cost(Job& job);
   Failure refusal_of(const Job& job, const budget::Refusal& refusal) const;
   void clamp_output(Job& job);
-  /// Where the budget that refused downgrades: goes to the cheapest model on its list that has
-  /// not been tried. False where there is none.
-  bool downgrade(Job& job, const budget::Refusal& refusal);
 
   // Money, provider, answer.
   Task<Done> hold(Job& job);
@@ -117,11 +117,9 @@ class Relay {
   /// Reads the provider's own error, and gives it as a failure: whether it is the answer depends
   /// on what comes next.
   Task<Done> read_error(Job& job, net::ProviderExchange& provider);
-  Task<Done> read_no_answer(Job& job, net::ProviderExchange& provider);
   Task<Done> read_whole(Job& job, net::ProviderExchange& provider, net::Buffer& body,
                         std::size_t bytes_max);
   Task<Done> forward_events(Job& job, net::Buffer& pending, StreamState& stream);
-  Task<Done> pass_on_error(Job& job, std::string_view event);
   Task<Done> send_piece(Job& job, std::string_view bytes);
   Task<void> end_stream_with(Job& job, const api::ErrorAnswer& error);
   Task<void> answer_error(net::ServerConnection& caller, const api::Dialect& dialect,
@@ -138,6 +136,7 @@ class Relay {
   Parts parts_;
   const Limits& limits_;
   std::shared_ptr<const Snapshot> world_;
+  std::shared_ptr<const alert::PassedThresholds> passed_;  ///< Null: of none is known.
   PlaceHealth place_health_;
   std::unordered_map<std::string, std::unique_ptr<Address>> addresses_;
   bool is_draining_ = false;

@@ -8,6 +8,8 @@
 #include <optional>
 #include <sstream>
 
+#include "server/mail_setting.h"
+
 // The same settings as in every other file that includes toml++: it is all inline, and the
 // linker keeps only one of two different ones.
 #define TOML_EXCEPTIONS 0
@@ -201,9 +203,6 @@ const std::vector<Setting>& settings() {
           "limits", "retry_pause_seconds_max", at_once,
           [](Config& c) -> auto& { return c.provider.retry_pause_max; }, 0, 60),
       duration<seconds>(
-          "limits", "budget_wait_seconds_max", at_once,
-          [](Config& c) -> auto& { return c.provider.budget_wait_max; }, 0, 600),
-      duration<seconds>(
           "limits", "connect_seconds_max", at_once,
           [](Config& c) -> auto& { return c.provider.connect_time_max; }, 1, 600),
       duration<seconds>(
@@ -273,6 +272,18 @@ const std::vector<Setting>& settings() {
           "local", "nice", after_restart,
           [](Config& c) -> auto& { return c.runner_tuning.nice_level; }, 0, 19),
 
+      text("mail", "host", at_once, [](Config& c) -> auto& { return c.mail.host; }),
+      number(
+          "mail", "port", at_once, [](Config& c) -> auto& { return c.mail.port; }, 1, 65'535),
+      choice("mail", "tls", at_once, [](Config& c) -> auto& { return c.mail.tls; },
+             {"starttls", "tls", "none"}),
+      text("mail", "user", at_once, [](Config& c) -> auto& { return c.mail.user; }),
+      text("mail", "password_env", at_once, [](Config& c) -> auto& { return c.mail.password_env; }),
+      text("mail", "password_file", at_once,
+           [](Config& c) -> auto& { return c.mail.password_file; }),
+      text("mail", "from", at_once, [](Config& c) -> auto& { return c.mail.from; }),
+      text("mail", "ca_file", at_once, [](Config& c) -> auto& { return c.mail.ca_file; }),
+
       text("vault", "root_key", after_restart, [](Config& c) -> auto& { return c.root_key; }),
       choice("log", "level", at_once, [](Config& c) -> auto& { return c.log_level; },
              {"debug", "info", "warning", "error"}),
@@ -298,7 +309,7 @@ std::expected<void, std::string> check_config(const Config& config) {
         "tls_key, or behind_tls_proxy, or listen on 127.0.0.1",
         config.listen.host));
   }
-  return {};
+  return check_mail(config.mail);
 }
 
 std::expected<Config, std::string> parse_config(std::string_view text, std::string_view file_name) {

@@ -21,6 +21,19 @@
 
 namespace claviger::server {
 
+/// `[mail]`: the server that takes alerts by mail.
+struct MailConfig {
+  std::string host;  ///< Empty: mail is not set up.
+  std::uint16_t port = 587;
+  std::string tls = "starttls";  ///< starttls, tls, none
+  std::string user;
+  std::string password_env;   ///< The environment variable that holds the password.
+  std::string password_file;  ///< Or the file, which nobody else may read.
+  std::string from;
+  std::string ca_file;  ///< Empty: the system's authorities.
+  friend bool operator==(const MailConfig&, const MailConfig&) = default;
+};
+
 struct Config {
   // [server]
   net::ListenAddress listen;
@@ -48,6 +61,9 @@ struct Config {
   std::vector<std::string> sandbox_allow_missing;
   local::RunnerLimits runner_limits;
   local::RunnerTuning runner_tuning;
+
+  // [mail]
+  MailConfig mail;
 
   // [vault]
   std::string root_key = "file";  ///< "file", "passphrase", "fd:N" or "systemd:NAME".

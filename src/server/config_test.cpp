@@ -61,6 +61,11 @@ TEST(Config, WhatIsWrongIsNamedWithItsLine) {
       {"[egress]\nallow = [\"localhost\"]", "has \"localhost\", which is not HOST:PORT"},
       {"[server\nthreads = 1", "c.toml:1"},
       {"[server]\ntls_certificate = \"x.pem\"", "belong together"},
+      {"[mail]\nhost = \"mail.example.com\"", "mail.from must be a plain mail address"},
+      {"[mail]\nhost = \"mail.example.com\"\nfrom = \"a@b.c\"\nuser = \"me\"", "belong together"},
+      {"[mail]\nhost = \"mail.example.com\"\nfrom = \"a@b.c\"\ntls = \"none\"",
+       "would cross the network in clear"},
+      {"[mail]\nport = 65536", "mail.port must be a whole number from 1 to 65535"},
       {"[server]\nlisten = \"0.0.0.0:8484\"", "would send keys over the network in clear"},
   };
   for (const auto& [text, said] : cases) {

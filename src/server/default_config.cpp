@@ -26,7 +26,6 @@ std::string_view default_config_text() {
 # attempts_max = 3                # Tries for one request, fallbacks included; 1: none again.
 # retry_pause_seconds_max = 5     # Longer pauses are left to the caller.
 # connect_seconds_max = 10        # Reaching a provider: name, TCP and TLS together.
-# budget_wait_seconds_max = 30    # A request waits so long for money that others hold.
 # first_byte_seconds_max = 600    # Until a provider's answer begins.
 # idle_seconds_max = 120          # Between two pieces of an answer.
 # answer_bytes_max = 67108864     # An answer that is not streamed; 64 MiB.
@@ -52,6 +51,18 @@ std::string_view default_config_text() {
 # threads = 0                     # (restart) Of each process; 0: one fewer than the cores.
 # prompt_cache_mib = 256          # (restart) Of each process, for conversations that go on.
 # nice = 10                       # (restart) 0 to 19: how much they yield to others.
+
+[mail]
+# The server that takes alerts by mail (`claviger alert channel add mail`). One in your own
+# network has to be opened in [egress] allow, too.
+# host = ""                       # Empty: no mail.
+# port = 587                      # Mostly 587 for "starttls", 465 for "tls".
+# tls = "starttls"                # "tls": from the first byte; "none": only on this machine.
+# user = ""                       # Empty: no login.
+# password_env = ""               # The environment variable that holds the password.
+# password_file = ""              # Or a file that only the server's user may read.
+# from = ""                       # The sender, like claviger@example.com.
+# ca_file = ""                    # PEM file with the server's authority; empty: the system's.
 
 [vault]
 # root_key = "file"               # (restart) "file", "passphrase", "fd:N" or "systemd:NAME".

@@ -1,6 +1,9 @@
 #include "server/front_door.h"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
+
+#include <charconv>
 
 #include "exchange/json_writer.h"
 #include "net/http/target.h"
@@ -9,6 +12,11 @@ namespace claviger::server {
 namespace {
 
 constexpr std::string_view kControlPrefix = "/api/v1";
+constexpr std::string_view kEventsPath = "/api/v1/events";
+/// Something is said so often, so that proxies and callers see that we are still there.
+constexpr Duration kHeartbeat = std::chrono::seconds(15);
+/// Then the caller has to come again, with a key that is still good.
+constexpr Duration kEventStreamTimeMax = std::chrono::hours(1);
 constexpr std::size_t kControlBodyBytesMax = std::size_t{1} << 20;
 
 std::string_view presented_key(const net::http::RequestHead& head) {
@@ -16,6 +24,14 @@ std::string_view presented_key(const net::http::RequestHead& head) {
   const std::string_view authorization = head.value_of("authorization");
   return authorization.starts_with(kBearer) ? authorization.substr(kBearer.size())
                                             : std::string_view();
+}
+
+std::optional<std::int64_t> event_number(std::string_view text) {
+  std::int64_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc() || rest != end || number < 0) return std::nullopt;
+  return number;
 }
 
 bool is_local_name(std::string_view host) {
@@ -132,6 +148,10 @@ Task<void> FrontDoor::answer_own(net::ServerConnection& connection,
     who = std::move(*admin);
   }
   if (is_metrics) co_return co_await answer_metrics(connection);
+  const bool follows =
+      target.path == kEventsPath && method == "GET" &&
+      connection.head().value_of("accept").find("text/event-stream") != std::string_view::npos;
+  if (follows) co_return co_await answer_events(connection, target);
   co_await answer_control(connection, target, std::move(who));
 }
 
@@ -155,6 +175,84 @@ Task<void> FrontDoor::answer_control(net::ServerConnection& connection,
                                    .who = std::move(who)});
   co_await answer_json(connection, answer.status, answer.body);
   wipe(answer.body.data(), answer.body.size());  // It may have shown a new key, once.
+}
+
+Task<void> FrontDoor::answer_events(net::ServerConnection& connection,
+                                    const net::http::Target& target) {
+  const std::string_view named = connection.head().value_of("last-event-id");
+  std::optional<std::int64_t> last;
+  if (!named.empty() || !target.query.empty()) {
+    constexpr std::string_view kAfter = "after=";
+    const std::string_view text = !named.empty() ? named
+                                  : target.query.starts_with(kAfter)
+                                      ? target.query.substr(kAfter.size())
+                                      : std::string_view("?");
+    last = event_number(text);
+    if (!last) {
+      co_return co_await answer_problem(connection, 400, "bad_value",
+                                        "Last-Event-ID, or ?after=, must be the number of an "
+                                        "event; leave it out to follow from now on");
+    }
+  }
+  const auto subscription = parts_.events.subscribe(parts_.reactor);
+  if (subscription == nullptr) {
+    co_return co_await answer_problem(connection, 503, "too_many_subscribers",
+                                      "too many follow the events already; try again later");
+  }
+  connection.release_request();
+  if (!last) last = (co_await parts_.desk.events_after(std::nullopt)).newest;
+
+  struct Listening {
+    FrontDoor& door;
+    net::ServerConnection& connection;
+    EventFeed::Subscription* subscription;
+    Listening(FrontDoor& door, net::ServerConnection& connection,
+              EventFeed::Subscription* subscription)
+        : door(door), connection(connection), subscription(subscription) {
+      door.streams_.insert(subscription);
+      connection.socket().set_hangup_listener(subscription);
+    }
+    ~Listening() {
+      connection.socket().set_hangup_listener(nullptr);
+      door.streams_.erase(subscription);
+    }
+  } const listening{*this, connection, subscription.get()};
+
+  connection.close_after_answer();
+  net::http::HeadWriter head = connection.answer(200);
+  head.header("cache-control", "no-store");
+  head.header("x-content-type-options", "nosniff");
+  if (!co_await connection.begin_stream(head, "text/event-stream")) co_return;
+  if (!co_await connection.send_piece("retry: 3000\n\n")) co_return;
+  const Instant until = parts_.reactor.now() + kEventStreamTimeMax;
+  while (!subscription->is_ended() && !is_draining_ && parts_.reactor.now() < until) {
+    const auto sent = co_await send_events(connection, *last);
+    if (!sent) co_return;
+    if (*sent != *last) {
+      last = *sent;  // There may be more.
+      continue;
+    }
+    const bool has_news = co_await subscription->wait(parts_.reactor.after(kHeartbeat));
+    if (has_news || subscription->is_ended()) continue;
+    if (!co_await connection.send_piece(": still here\n\n")) co_return;
+  }
+  (void)co_await connection.end_stream();
+}
+
+Task<net::IoResult<std::int64_t>> FrontDoor::send_events(net::ServerConnection& connection,
+                                                         std::int64_t last) {
+  const ControlDesk::Events found = co_await parts_.desk.events_after(last);
+  std::string text;
+  for (const console::Control::Event& event : found.events) {
+    text += fmt::format("id: {}\nevent: alert\ndata: {}\n\n", event.number, event.json);
+    last = event.number;
+  }
+  if (!text.empty()) {
+    if (const auto sent = co_await connection.send_piece(text); !sent) {
+      co_return std::unexpected(sent.error());
+    }
+  }
+  co_return last;
 }
 
 Task<void> FrontDoor::answer_metrics(net::ServerConnection& connection) {
@@ -197,6 +295,7 @@ bool FrontDoor::is_from_elsewhere(const net::ServerConnection& connection) const
 
 void FrontDoor::close_idle() {
   is_draining_ = true;
+  for (EventFeed::Subscription* const stream : streams_) stream->end();
   for (net::ServerConnection* const connection : connections_) {
     if (connection->is_idle()) {
       connection->socket().cancel();
@@ -208,6 +307,7 @@ void FrontDoor::close_idle() {
 
 void FrontDoor::cancel_all() {
   is_draining_ = true;
+  for (EventFeed::Subscription* const stream : streams_) stream->end();
   for (net::ServerConnection* const connection : connections_) connection->socket().cancel();
 }
 

@@ -6,12 +6,14 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <unordered_set>
 
 #include "console/control.h"
 #include "net/server_connection.h"
 #include "record/metrics.h"
 #include "relay/relay.h"
+#include "server/event_feed.h"
 
 namespace claviger::server {
 
@@ -22,6 +24,12 @@ class ControlDesk {
   /// The name of whoever holds this admin key.
   virtual Task<std::expected<std::string, access::AccessError>> recognise(Secret presented) = 0;
   virtual Task<console::ControlAnswer> handle(console::ControlRequest request) = 0;
+  /// What came behind event `number`, or, without one, nothing but the number of the latest.
+  struct Events {
+    std::int64_t newest = 0;
+    std::vector<console::Control::Event> events;
+  };
+  virtual Task<Events> events_after(std::optional<std::int64_t> number) = 0;
   /// Whether requests can be served: the database answers, and we are not draining.
   virtual bool is_ready() const = 0;
   /// Brings gauges up to date before metrics are rendered.
@@ -39,6 +47,7 @@ class FrontDoor {
     net::Reactor& reactor;
     relay::Relay* relay;  ///< Null: no callers' surfaces here.
     ControlDesk& desk;
+    EventFeed& events;
     record::Metrics& metrics;
     std::shared_ptr<net::TlsContext> tls;
     std::size_t connections_max;
@@ -63,6 +72,10 @@ class FrontDoor {
   Task<void> answer_own(net::ServerConnection& connection, const net::http::Target& target);
   Task<void> answer_control(net::ServerConnection& connection, const net::http::Target& target,
                             std::string who);
+  /// Server-sent events (HTML Standard, 9.2), for as long as the caller stays.
+  Task<void> answer_events(net::ServerConnection& connection, const net::http::Target& target);
+  Task<net::IoResult<std::int64_t>> send_events(net::ServerConnection& connection,
+                                                std::int64_t last);
   Task<void> answer_metrics(net::ServerConnection& connection);
   Task<void> answer_json(net::ServerConnection& connection, int status, std::string_view body);
   Task<void> answer_problem(net::ServerConnection& connection, int status, std::string_view code,
@@ -72,6 +85,7 @@ class FrontDoor {
   Parts parts_;
   net::http::DateLine date_line_;
   std::unordered_set<net::ServerConnection*> connections_;
+  std::unordered_set<EventFeed::Subscription*> streams_;
   std::atomic<std::size_t> open_{0};
   bool is_draining_ = false;
 };

@@ -11,22 +11,28 @@
 #include <cstdlib>
 #include <latch>
 #include <mutex>
+#include <random>
 #include <thread>
 #include <vector>
 
+#include "alert/alerts.h"
+#include "alert/watched_records.h"
 #include "api/openai/openai_dialect.h"
 #include "base/quiet_thread.h"
 #include "budget/journal_ledger.h"
 #include "console/control.h"
+#include "deliver/channels.h"
 #include "local/runner_supervisor.h"
 #include "net/resolver.h"
 #include "server/doctor.h"
 #include "server/front_door.h"
 #include "server/heap_trimmer.h"
 #include "server/home.h"
+#include "server/mail_setting.h"
 #include "server/root_key_setting.h"
 #include "server/worker.h"
 #include "store/sqlite/access_store.h"
+#include "store/sqlite/alert_store.h"
 #include "store/sqlite/alias_store.h"
 #include "store/sqlite/budget_store.h"
 #include "store/sqlite/database.h"
@@ -43,6 +49,10 @@ namespace claviger::server {
 namespace {
 
 using store::Database;
+
+/// From how far back it is learnt what requests usually cost, and from how many.
+constexpr std::chrono::hours kSpendsLearntFor{24 * 8};
+constexpr int kSpendsLearntMax = 20'000;
 
 std::unexpected<std::string> problem(std::string message) {
   return std::unexpected(std::move(message));
@@ -87,9 +97,10 @@ class Server final : public ControlDesk, public console::Operations, public rela
 
   std::expected<void, std::string> start() {
     using Step = std::expected<void, std::string> (Server::*)();
-    for (const Step step : {&Server::take_home, &Server::open_stores, &Server::open_vault,
-                            &Server::open_ledger, &Server::start_runner, &Server::start_network,
-                            &Server::start_control, &Server::start_workers}) {
+    for (const Step step :
+         {&Server::take_home, &Server::open_stores, &Server::open_vault, &Server::open_ledger,
+          &Server::start_runner, &Server::start_network, &Server::start_alerts,
+          &Server::start_control, &Server::start_workers}) {
       if (auto done = (this->*step)(); !done) return done;
     }
     is_ready_ = true;
@@ -144,6 +155,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
     for (auto& worker : workers_) worker->stop();
     ::unlink(paths_.control_socket().c_str());
     // Whoever has threads that wake up reactors goes before the reactors.
+    mailer_.reset();
     runner_.reset();
     resolver_.reset();
     control_.reset();
@@ -179,6 +191,14 @@ class Server final : public ControlDesk, public console::Operations, public rela
     co_await resume_on{home};
     co_return answer;
   }
+  Task<Events> events_after(std::optional<std::int64_t> number) override {
+    Executor& home = *Executor::current();
+    co_await resume_on{*control_reactor_};
+    Events found{.newest = number ? 0 : control_->newest_event(), .events = {}};
+    if (number) found.events = control_->events_after(*number);
+    co_await resume_on{home};
+    co_return found;
+  }
   bool is_ready() const override { return is_ready_; }
   void refresh(record::Metrics& metrics) override {
     metrics.set_records_lost(recorder_->records_lost());
@@ -198,7 +218,11 @@ class Server final : public ControlDesk, public console::Operations, public rela
   std::expected<std::vector<std::string>, std::string> reload_config() override {
     auto next = read_config(paths_.config());
     if (!next) return problem(next.error());
+    auto mail = read_mail_settings(next->mail);
+    if (!mail) return problem(mail.error());
+    mailer_->set_settings(std::move(*mail));
     std::vector<std::string> changes = describe_changes(config_, *next);
+    config_.mail = next->mail;
     config_.caller = next->caller;
     config_.provider = next->provider;
     for (auto& worker : workers_) worker->set_limits(next->caller, next->provider);
@@ -238,7 +262,6 @@ class Server final : public ControlDesk, public console::Operations, public rela
     if (!done) return problem(done.error().message);
     return {};
   }
-  void confirm_clock() override { ledger_->confirm_clock(); }
   bool are_keys_disabled() override { return std::filesystem::exists(paths_.keys_disabled()); }
   std::expected<void, std::string> confirm_keys() override {
     std::error_code error;
@@ -286,14 +309,20 @@ class Server final : public ControlDesk, public console::Operations, public rela
     budget_store_.emplace(databases_->control);
     price_store_.emplace(databases_->control);
     alias_store_.emplace(databases_->control);
+    alert_store_.emplace(databases_->control);
     local_model_store_.emplace(databases_->control);
     egress_store_.emplace(databases_->control);
     control_records_.emplace(databases_->control);
     written_records_.emplace(databases_->records);
     ledger_store_.emplace(databases_->ledger);
     weather_watched_records_.emplace(*written_records_, weather_);
+    alert_watched_records_.emplace(*weather_watched_records_, found_in_records_);
+    const WallTime now = clock_.wall_now();
+    if (const auto spends = alert_store_->recent_spends(now - kSpendsLearntFor, kSpendsLearntMax)) {
+      alert_watched_records_->learn(*spends, now);
+    }
     recorder_ =
-        std::make_unique<record::Recorder>(*weather_watched_records_, record::Recorder::Options{});
+        std::make_unique<record::Recorder>(*alert_watched_records_, record::Recorder::Options{});
     return {};
   }
 
@@ -354,8 +383,8 @@ class Server final : public ControlDesk, public console::Operations, public rela
           .openai = openai_,
           .runner = runner_.get(),
           .history = this,
-          .failures = &failures_,
           .desk = *this,
+          .events = events_,
           .tls = listener_tls_,
           .connections_max = std::max<std::size_t>(1, config_.connections_max / count),
           .caller_limits = config_.caller,
@@ -367,6 +396,48 @@ class Server final : public ControlDesk, public console::Operations, public rela
       config_.listen.port = *port;  // Port 0: the others take the one that the first was given.
     }
     return {};
+  }
+
+  std::expected<void, std::string> start_alerts() {
+    auto mail = read_mail_settings(config_.mail);
+    if (!mail) return problem(mail.error());
+    webhooks_.emplace(clock_, *control_reactor_, *egress_, *vault_);
+    mailer_ = std::make_unique<deliver::Mailer>(clock_, *egress_);
+    mailer_->set_settings(std::move(*mail));
+    channels_.emplace(*webhooks_, *mailer_);
+    alerts_.emplace(alert::Alerts::Parts{.clock = clock_,
+                                         .store = *alert_store_,
+                                         .ledger = *ledger_,
+                                         .deliverer = *channels_,
+                                         .inbox = found_in_records_,
+                                         .take_crossed = [this] { return take_crossed(); },
+                                         .on_alert = [this] { events_.tell(); },
+                                         .on_passed =
+                                             [this](const auto& passed) {
+                                               for (auto& worker : workers_)
+                                                 worker->set_passed(passed);
+                                             },
+                                         .jitter_seed = std::random_device{}()});
+    alerts_->start();
+    return {};
+  }
+
+  /// What the ledger noted since the last look. Where it had to drop some, the sweep of all
+  /// balances makes up for it.
+  std::vector<alert::Crossed> take_crossed() {
+    std::vector<alert::Crossed> crossed;
+    for (const budget::Crossing& one : ledger_->crossings().take().crossings) {
+      crossed.push_back({one.budget, one.period_start, one.percent});
+    }
+    return crossed;
+  }
+
+  /// On the control thread, for good.
+  Task<void> keep_watch() {
+    for (;;) {
+      co_await control_reactor_->sleep_until(control_reactor_->after(std::chrono::seconds(1)));
+      co_await alerts_->tick();
+    }
   }
 
   std::expected<void, std::string> start_control() {
@@ -382,6 +453,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
         .ledger = *ledger_,
         .prices = *price_store_,
         .aliases = *alias_store_,
+        .alerts = *alerts_,
         .local_models = *local_model_store_,
         .egress_allowances = *egress_store_,
         .records = *control_records_,
@@ -398,6 +470,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
     control_door_.emplace(FrontDoor::Parts{.reactor = *control_reactor_,
                                            .relay = nullptr,
                                            .desk = *this,
+                                           .events = events_,
                                            .metrics = metrics_,
                                            .tls = nullptr,
                                            .connections_max = 64,
@@ -416,6 +489,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
     control_thread_ = quiet_thread("control", [this] {
       wipe_what_this_thread_frees();
       control_reactor_->post([this] {
+        spawn(keep_watch());
         spawn(control_listener_->run([this](net::Stream stream) {
           if (is_trusted_peer(stream.socket().fd())) control_door_->admit(std::move(stream));
         }));
@@ -478,6 +552,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
   std::optional<store::SqliteBudgetStore> budget_store_;
   std::optional<store::SqliteOwnerPriceStore> price_store_;
   std::optional<store::SqliteAliasStore> alias_store_;
+  std::optional<store::SqliteAlertStore> alert_store_;
   std::optional<store::SqliteLocalModelStore> local_model_store_;
   std::optional<store::SqliteEgressAllowanceStore> egress_store_;
   std::optional<store::SqliteRecordStore> control_records_;
@@ -486,16 +561,22 @@ class Server final : public ControlDesk, public console::Operations, public rela
   std::unique_ptr<vault::Vault> vault_;
   record::Metrics metrics_{{.version = CLAVIGER_VERSION, .revision = ""}};
   const api::OpenAiDialect openai_;
-  fault::FailureWindow failures_;
   net::BodyMemory bodies_;
   record::Weather weather_;
   std::optional<record::WeatherWatchedRecords> weather_watched_records_;
+  alert::Inbox found_in_records_;
+  std::optional<alert::WatchedRecords> alert_watched_records_;
   std::unique_ptr<record::Recorder> recorder_;
   std::unique_ptr<budget::JournalLedger> ledger_;
   std::unique_ptr<budget::Ledger> ledger_in_front_;
   std::unique_ptr<net::Reactor> control_reactor_;
   std::unique_ptr<net::Resolver> resolver_;
   std::unique_ptr<net::Egress> egress_;
+  EventFeed events_;
+  std::optional<deliver::Webhooks> webhooks_;
+  std::unique_ptr<deliver::Mailer> mailer_;
+  std::optional<deliver::Channels> channels_;
+  std::optional<alert::Alerts> alerts_;
   std::shared_ptr<net::TlsContext> listener_tls_;
   std::unique_ptr<net::Listener> control_listener_;
   std::unique_ptr<console::Control> control_;

@@ -16,12 +16,12 @@ Worker::Worker(Parts parts)
               .metrics = parts.metrics,
               .openai = parts.openai,
               .runner = parts.runner,
-              .history = parts.history,
-              .failures = parts.failures},
+              .history = parts.history},
              provider_limits_),
       door_({.reactor = reactor_,
              .relay = &relay_,
              .desk = parts.desk,
+             .events = parts.events,
              .metrics = parts.metrics,
              .tls = std::move(parts.tls),
              .connections_max = parts.connections_max,
@@ -57,6 +57,10 @@ void Worker::set_world(std::shared_ptr<const relay::Snapshot> world,
     relay_.set_world(world);
     when_done();
   });
+}
+
+void Worker::set_passed(std::shared_ptr<const alert::PassedThresholds> passed) {
+  reactor_.post([this, passed = std::move(passed)] { relay_.set_passed(passed); });
 }
 
 void Worker::set_limits(const net::ServerLimits& caller, const relay::Limits& provider) {

@@ -29,8 +29,8 @@ class Worker {
     const api::Dialect& openai;
     route::Runner* runner;
     relay::History* history;
-    fault::FailureWindow* failures;
     ControlDesk& desk;
+    EventFeed& events;
     std::shared_ptr<net::TlsContext> tls;  ///< Null: plain.
     std::size_t connections_max;
     net::ServerLimits caller_limits;
@@ -50,6 +50,7 @@ class Worker {
 
   /// Threads: any. Returns at once; `when_done` runs on this worker's thread.
   void set_world(std::shared_ptr<const relay::Snapshot> world, std::function<void()> when_done);
+  void set_passed(std::shared_ptr<const alert::PassedThresholds> passed);
   void set_limits(const net::ServerLimits& caller, const relay::Limits& provider);
   /// Stops accepting, lets running requests finish, closes idle connections.
   void drain();

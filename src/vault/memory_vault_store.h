@@ -84,6 +84,12 @@ class MemoryVaultStore final : public VaultStore {
     return std::vector<std::pair<std::string, std::string>>(secrets.begin(), secrets.end());
   }
 
+  Result<void> remove_wrapped_secret(std::string_view name) override {
+    if (unavailable) return std::unexpected(VaultError::unavailable);
+    secrets.erase(std::string(name));
+    return {};
+  }
+
   /// Everything is open to the test, as the database is to whoever has its file.
   std::map<CredentialId, SealedCredential> rows;
   std::map<std::string, std::string> secrets;

@@ -207,6 +207,10 @@ Result<Secret> Vault::named_secret(std::string_view name, std::size_t bytes) {
   return made;
 }
 
+Result<void> Vault::forget_named_secret(std::string_view name) {
+  return state_->store.remove_wrapped_secret(name);
+}
+
 Result<void> Vault::rewrap(std::unique_ptr<RootKey> next) {
   assert(next != nullptr);
   if (auto settled = state_->settle_root_key(); !settled) return settled;

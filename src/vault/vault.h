@@ -89,6 +89,8 @@ class VaultStore {
   virtual Result<std::optional<std::string>> wrapped_secret(std::string_view name) = 0;
   virtual Result<void> put_wrapped_secret(std::string_view name, std::string_view wrapped) = 0;
   virtual Result<std::vector<std::pair<std::string, std::string>>> wrapped_secrets() = 0;
+  /// Does nothing where there is none.
+  virtual Result<void> remove_wrapped_secret(std::string_view name) = 0;
 };
 
 /// A credential's key in the arena, shared between snapshots. A stream may keep an old snapshot
@@ -154,6 +156,8 @@ class Vault {
   /// `bytes` is 1 to kNamedSecretBytesMax. Errors: tampered (also where it has another length),
   /// too_long, unavailable.
   Result<Secret> named_secret(std::string_view name, std::size_t bytes);
+  /// Forgets it for good. Errors: unavailable.
+  Result<void> forget_named_secret(std::string_view name);
 
   /// Wraps everything under `next` and makes it the root key. All or nothing: one row that does
   /// not open stops it (`tampered`; the row must be removed first), because re-wrapping around

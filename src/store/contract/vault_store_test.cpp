@@ -139,6 +139,16 @@ TEST_P(VaultStoreContract, NamedSecretsAreReplacedAndListed) {
               testing::ElementsAre(Pair("another", ""), Pair("hash-key", std::string("\0two", 4))));
 }
 
+TEST_P(VaultStoreContract, ANamedSecretThatIsRemovedIsGone) {
+  ASSERT_TRUE(vault().put_wrapped_secret("alert-channel-1", "wrapped"));
+  ASSERT_TRUE(vault().put_wrapped_secret("hash-key", "wrapped"));
+  ASSERT_TRUE(vault().remove_wrapped_secret("alert-channel-1"));
+  EXPECT_TRUE(vault().remove_wrapped_secret("alert-channel-1")) << "removing again is harmless";
+  store_->reopen();
+  EXPECT_EQ(vault().wrapped_secret("alert-channel-1").value(), std::nullopt);
+  EXPECT_TRUE(vault().wrapped_secret("hash-key").value().has_value());
+}
+
 TEST_P(VaultStoreContract, RewrapReplacesEverythingAtOnce) {
   SealedCredential first = sealed(owner(), "one");
   SealedCredential second = sealed(OwnerId{}, "two");

@@ -169,4 +169,10 @@ Result<std::vector<std::pair<std::string, std::string>>> SqliteVaultStore::wrapp
   return std::move(*secrets);
 }
 
+Result<void> SqliteVaultStore::remove_wrapped_secret(std::string_view name) {
+  const auto removed = change(database_, "DELETE FROM wrapped_secrets WHERE name = ?", name);
+  if (!removed) return failed(removed.error());
+  return {};
+}
+
 }  // namespace claviger::store

@@ -27,6 +27,7 @@ class SqliteVaultStore final : public vault::VaultStore {
   vault::Result<std::optional<std::string>> wrapped_secret(std::string_view name) override;
   vault::Result<void> put_wrapped_secret(std::string_view name, std::string_view wrapped) override;
   vault::Result<std::vector<std::pair<std::string, std::string>>> wrapped_secrets() override;
+  vault::Result<void> remove_wrapped_secret(std::string_view name) override;
 
  private:
   Database& database_;
