@@ -27,6 +27,8 @@ class AccessStore {
 
   virtual StoreResult<Owner> add_owner(std::string name, OwnerType type, WallTime now) = 0;
   virtual StoreResult<void> remove_owner(OwnerId id, WallTime now) = 0;
+  /// `time_zone` is an IANA name that the caller has checked. Errors: not_found, unavailable.
+  virtual StoreResult<void> set_time_zone(OwnerId id, std::string time_zone) = 0;
   virtual StoreResult<std::vector<Owner>> owners() = 0;
 
   virtual StoreResult<App> add_app(std::string name, WallTime now) = 0;

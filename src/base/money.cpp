@@ -78,6 +78,12 @@ std::expected<PicoUsdPerUnit, MoneyError> parse_usd_per_million(std::string_view
   return PicoUsdPerUnit{*picos};
 }
 
+std::expected<PicoUsdPerUnit, MoneyError> parse_usd_per_unit(std::string_view text) {
+  const auto picos = parse_scaled(text, 12);
+  if (!picos) return std::unexpected(picos.error());
+  return PicoUsdPerUnit{*picos};
+}
+
 std::string to_decimal(NanoUsd amount) {
   std::string text = nine_digits(magnitude(amount));
   trim_zeros(text);

@@ -106,6 +106,10 @@ std::expected<NanoUsd, MoneyError> parse_usd(std::string_view text);
 /// six digits behind the point become whole pico-dollars per unit.
 std::expected<PicoUsdPerUnit, MoneyError> parse_usd_per_million(std::string_view text);
 
+/// Reads a price of one unit, e.g. "0.01" dollars per search, exactly: up to twelve digits behind
+/// the point.
+std::expected<PicoUsdPerUnit, MoneyError> parse_usd_per_unit(std::string_view text);
+
 /// Exact decimal with at least two digits behind the point: "10.00", "0.000123456".
 std::string to_decimal(NanoUsd amount);
 

@@ -56,7 +56,8 @@ std::optional<std::int64_t> allowed(const Account& account, std::int64_t committ
   if (!clamps) return room >= most ? std::optional(most) : std::nullopt;
   if (room < least) return std::nullopt;
   const std::int64_t competing =
-      std::max<std::int64_t>(1, account.open_holds.load(std::memory_order_relaxed));
+      std::max<std::int64_t>(1, account.open_holds.load(std::memory_order_relaxed) +
+                                    account.waiting.load(std::memory_order_relaxed));
   const std::int64_t share = room / (most > room ? competing + 1 : competing);
   return std::min(most, std::max(least, share));
 }
@@ -82,11 +83,35 @@ Refusal refuse(LedgerError error, BudgetId budget) {
   return {.error = error, .budget = budget, .left = NanoUsd(), .resets_at = std::nullopt};
 }
 
-Refusal exhausted(const Account& account, std::int64_t committed) {
+/// Whether it would fit if everything that is held now were given back.
+bool may_fit_later(const Account& account, std::int64_t committed, const Accounts::Demand& demand) {
+  if (!accumulates(account)) return false;
+  const std::int64_t counted = committed - account.held_nanos.load(std::memory_order_relaxed);
+  const std::int64_t room = account.limit_nanos - std::max<std::int64_t>(0, counted);
+  switch (account.terms.when_exhausted) {
+    case WhenExhausted::clamp:
+      return room >= demand.cost_least.nanos();
+    case WhenExhausted::queue:
+      return room >= demand.cost_max.nanos();
+    case WhenExhausted::refuse:
+    case WhenExhausted::downgrade:
+      break;
+  }
+  return false;
+}
+
+Refusal exhausted(const Account& account, std::int64_t committed, const Accounts::Demand& demand) {
   Refusal refusal = refuse(LedgerError::exhausted, account.id);
   refusal.left = NanoUsd(accumulates(account) ? left_of(account, committed) : account.limit_nanos);
   if (account.period_end_us != kNever) refusal.resets_at = from_unix_micros(account.period_end_us);
+  refusal.may_fit_later = may_fit_later(account, committed, demand);
   return refusal;
+}
+
+/// Of two refusals, the one that a person has to know of: what waiting does not mend first.
+bool is_worse(const Refusal& one, const Refusal& other) {
+  if (one.may_fit_later != other.may_fit_later) return !one.may_fit_later;
+  return one.left < other.left;
 }
 
 }  // namespace
@@ -238,7 +263,7 @@ std::expected<NanoUsd, Accounts::Miss> Accounts::amount_for(const Concerned& con
     const std::int64_t committed = account->committed_nanos.load(std::memory_order_acquire);
     if (const auto most = allowed(*account, committed, demand)) {
       amount = std::min(amount, *most);
-    } else if (const Refusal refusal = exhausted(*account, committed);
+    } else if (const Refusal refusal = exhausted(*account, committed, demand);
                !tightest || refusal.left < tightest->left) {
       tightest = refusal;
     }
@@ -273,7 +298,17 @@ std::expected<Accounts::Holding, Accounts::Miss> Accounts::take(const Concerned&
   // Announced before anything is looked at, so that requests that come at the same moment
   // count each other when they share.
   announce(1);
-  const auto amount = amount_for(concerned, demand);
+  auto amount = amount_for(concerned, demand);
+  if (amount && demand.turn == Demand::Turn::behind_those_who_wait) {
+    for (const Account* const account : concerned.items()) {
+      if (account->waiting.load(std::memory_order_relaxed) == 0) continue;
+      Refusal refusal =
+          exhausted(*account, account->committed_nanos.load(std::memory_order_acquire), demand);
+      refusal.may_fit_later = true;
+      amount = std::unexpected(Miss{Miss::Kind::refused, refusal});
+      break;
+    }
+  }
   if (!amount) {
     announce(-1);
     return std::unexpected(amount.error());
@@ -306,7 +341,31 @@ std::expected<Accounts::Holding, Accounts::Miss> Accounts::take(const Concerned&
   return holding;
 }
 
+void Accounts::tell_room(std::span<const BudgetId> budgets) {
+  if (listener_ == nullptr) return;
+  for (const BudgetId budget : budgets) listener_->room_grew(budget);
+}
+
+void Accounts::count_waiting(BudgetId budget, std::int64_t change) {
+  const Gate::Pass pass(gate_);
+  if (Account* const account = find(budget)) {
+    account->waiting.fetch_add(change, std::memory_order_relaxed);
+  }
+}
+
 NanoUsd Accounts::apply(const HeldAccounts& accounts, const Change& change) {
+  std::array<BudgetId, BudgetSet::kMost> waited_for;
+  std::size_t waited_for_count = 0;
+  const NanoUsd left = apply_while_open(
+      accounts, change, [&](BudgetId budget) { waited_for[waited_for_count++] = budget; });
+  // Whoever is woken may pass the gate at once.
+  if (waited_for_count > 0) tell_room(std::span(waited_for).first(waited_for_count));
+  return left;
+}
+
+template <typename Waited>
+NanoUsd Accounts::apply_while_open(const HeldAccounts& accounts, const Change& change,
+                                   Waited waited) {
   const Gate::Pass pass(gate_);
   std::int64_t left = kNever;
   for (const HeldAccounts::Item& item : accounts.items()) {
@@ -322,6 +381,10 @@ NanoUsd Accounts::apply(const HeldAccounts& accounts, const Change& change) {
       }
       if (change.open_holds != 0) {
         account.open_holds.fetch_add(change.open_holds, std::memory_order_relaxed);
+      }
+      // The gate orders this after whoever was refused and got in line.
+      if (change.committed < 0 && account.waiting.load(std::memory_order_relaxed) > 0) {
+        waited(account.id);
       }
       const std::int64_t counted = committed - account.held_nanos.load(std::memory_order_relaxed);
       if (counted >= account.next_threshold_nanos.load(std::memory_order_relaxed)) {
@@ -362,6 +425,12 @@ void Accounts::open_due_periods(const Concerned& concerned, WallTime now) {
 }
 
 Result<void> Accounts::set_terms(const BudgetTerms& terms, WallTime now) {
+  auto set = put_in_force(terms, now);
+  if (set) tell_room({&terms.id, 1});
+  return set;
+}
+
+Result<void> Accounts::put_in_force(const BudgetTerms& terms, WallTime now) {
   assert(!terms.limit.is_negative());
   if (terms.id <= BudgetId{} || terms.id > kBudgetIdMax)
     return std::unexpected(refuse(LedgerError::unknown_budget, terms.id));
@@ -392,12 +461,15 @@ Result<void> Accounts::set_terms(const BudgetTerms& terms, WallTime now) {
 }
 
 Result<void> Accounts::remove(BudgetId budget) {
-  const Gate::Closed closed(gate_);
-  Account* const account = find(budget);
-  if (account == nullptr || account->state != Account::State::in_force) {
-    return std::unexpected(refuse(LedgerError::unknown_budget, budget));
+  {
+    const Gate::Closed closed(gate_);
+    Account* const account = find(budget);
+    if (account == nullptr || account->state != Account::State::in_force) {
+      return std::unexpected(refuse(LedgerError::unknown_budget, budget));
+    }
+    account->state = Account::State::without_terms;
   }
-  account->state = Account::State::without_terms;
+  tell_room({&budget, 1});
   return {};
 }
 
@@ -411,6 +483,7 @@ Result<Balance> Accounts::balance(BudgetId budget, WallTime now) {
   if (trusted && unix_micros(now) >= account->period_end_us) open_period(*account, now);
   const std::int64_t committed = account->committed_nanos.load(std::memory_order_relaxed);
   Balance balance;
+  balance.clock_in_doubt = !trusted;
   balance.limit = account->terms.limit;
   balance.held = NanoUsd(account->held_nanos.load(std::memory_order_relaxed));
   balance.unconfirmed = NanoUsd(account->unconfirmed_nanos.load(std::memory_order_relaxed));

@@ -29,6 +29,15 @@
 
 namespace claviger::budget {
 
+/// Is told when a budget on which somebody waits may have room. Threads: any; must be quick.
+class RoomListener {
+ public:
+  virtual void room_grew(BudgetId budget) noexcept = 0;
+
+ protected:
+  virtual ~RoomListener() = default;
+};
+
 /// One budget's money. What requests change stands in one cache line.
 struct alignas(64) Account {
   /// Changed by those who pass the gate.
@@ -42,6 +51,9 @@ struct alignas(64) Account {
   std::atomic<bool> has_refused{false};  ///< In this period.
 
   static constexpr std::int64_t kNoThreshold = std::numeric_limits<std::int64_t>::max();
+
+  /// Requests that stand in line for it.
+  alignas(64) std::atomic<std::int64_t> waiting{0};
 
   /// Changed behind the closed gate only.
   std::int64_t limit_nanos = 0;
@@ -97,6 +109,8 @@ class Accounts {
     NanoUsd cost_max;
     NanoUsd cost_least;
     WallTime now;
+    /// Whether it goes to the end of the line where others wait already.
+    enum class Turn : std::uint8_t { behind_those_who_wait, its_own } turn = Turn::its_own;
   };
   struct Holding {
     HeldAccounts accounts;
@@ -133,6 +147,11 @@ class Accounts {
   void restore(const StoredPeriod& period);
   /// The accounts of a hold that comes from the store, made where they are missing.
   HeldAccounts restore(const HeldOnSet& held_on);
+
+  /// For the waiting room, which sets itself before the first request comes.
+  void set_room_listener(RoomListener* listener) { listener_ = listener; }
+  /// Does nothing where there is no such budget.
+  void count_waiting(BudgetId budget, std::int64_t change);
 
   ClockWatch& clock_watch() { return watch_; }
   /// For whoever tells people that a threshold was passed.
@@ -172,11 +191,16 @@ class Accounts {
   static void start_afresh(Account& account, std::int64_t period_start_us);
   /// Leaves notes for the thresholds that `counted_nanos` has reached, each once.
   void pass_thresholds(Account& account, std::int64_t counted_nanos);
+  Result<void> put_in_force(const BudgetTerms& terms, WallTime now);
+  template <typename Waited>
+  NanoUsd apply_while_open(const HeldAccounts& accounts, const Change& change, Waited waited);
+  void tell_room(std::span<const BudgetId> budgets);
   void note_refusal(const Concerned& concerned, const Refusal& refusal);
 
   Gate gate_;
   ClockWatch watch_;
   CrossingQueue crossings_;
+  RoomListener* listener_ = nullptr;
   /// Both change behind the closed gate only. Accounts never move and live as long as this.
   std::deque<Account> accounts_;
   std::vector<Account*> index_;  ///< Open addressing by id; a power of two, half full at most.

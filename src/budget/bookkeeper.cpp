@@ -33,7 +33,8 @@ AttemptMoney money_of(const Hold& hold) {
 }  // namespace
 
 std::optional<Result<Bookkeeper::Granted>> Bookkeeper::reserve(const Reservation& reservation,
-                                                               Recall recall) {
+                                                               Recall recall,
+                                                               Accounts::Demand::Turn turn) {
   HoldTable::Locked stripe(holds_, reservation.attempt);
   if (const Hold* const known = stripe.find()) {
     const NanoUsd left = accounts_.apply(known->accounts, {});
@@ -53,8 +54,10 @@ std::optional<Result<Bookkeeper::Granted>> Bookkeeper::reserve(const Reservation
   }
   stripe.make_room();
   const WallTime now = clock_.wall_now();
-  const auto holding =
-      accounts_.reserve(reservation.budgets, {reservation.cost_max, reservation.cost_least, now});
+  const auto holding = accounts_.reserve(reservation.budgets, {.cost_max = reservation.cost_max,
+                                                               .cost_least = reservation.cost_least,
+                                                               .now = now,
+                                                               .turn = turn});
   if (!holding) {
     log_.give_back_room(kRecordsPerHold);
     open_holds_.fetch_sub(1, std::memory_order_relaxed);

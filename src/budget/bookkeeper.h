@@ -40,7 +40,9 @@ class Bookkeeper {
   };
   /// See Ledger::reserve(). None where the attempt may have left memory: recall it, under
   /// whatever keeps forget() from being called meanwhile, and ask again with Recall::done.
-  std::optional<Result<Granted>> reserve(const Reservation& reservation, Recall recall);
+  std::optional<Result<Granted>> reserve(
+      const Reservation& reservation, Recall recall,
+      Accounts::Demand::Turn turn = Accounts::Demand::Turn::its_own);
 
   struct Settlement {
     AttemptId attempt;

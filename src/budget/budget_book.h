@@ -33,7 +33,13 @@ struct Budget {
   std::string pattern;       ///< For Scope::model: `openai/*`, `openai/gpt-4o*`.
   BudgetId rule;             ///< The each_owner rule that made this owner's budget, or none.
   std::vector<int> warn_percents{50, 80, 95, 100};
+  /// IANA name of the zone in which its periods begin; empty: that of its subject's owner, or
+  /// UTC. What is in force stands in `terms.zone`.
+  std::string time_zone;
+  /// For WhenExhausted::downgrade: the models that may stand in. The cheapest is asked first.
+  std::vector<std::string> downgrade_to;
 };
+inline constexpr std::size_t kDowngradesMax = 16;
 
 /// Everything about a request that a budget can be set on.
 struct Subjects {

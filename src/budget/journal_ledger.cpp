@@ -38,6 +38,7 @@ JournalLedger::JournalLedger(const Clock& clock, LedgerStore& store, JournalLedg
       lock_(std::move(lock)),
       journal_(std::move(journal)),
       books_(clock, *journal_, config_.limits),
+      waiting_room_(books_.accounts(), clock, config_.waiting),
       folded_position_(folded) {}
 
 std::expected<std::unique_ptr<JournalLedger>, std::string> JournalLedger::open(
@@ -133,13 +134,22 @@ Task<T> JournalLedger::off_the_way(std::function<T()> work) {
 }
 
 Task<Result<Grant>> JournalLedger::reserve(Reservation reservation) {
+  const bool may_wait = reservation.patience != nullptr;
+  auto granted =
+      co_await try_once(reservation, may_wait ? Turn::behind_those_who_wait : Turn::its_own);
+  if (granted || !may_wait || !granted.error().may_fit_later) co_return granted;
+  co_return co_await waiting_room_.wait(*reservation.patience, granted.error(),
+                                        [&] { return try_once(reservation, Turn::its_own); });
+}
+
+Task<Result<Grant>> JournalLedger::try_once(Reservation reservation, Turn turn) {
   using Outcome = std::optional<Result<Bookkeeper::Granted>>;
-  Outcome outcome = books_.reserve(reservation, Bookkeeper::Recall::may_be_needed);
+  Outcome outcome = books_.reserve(reservation, Bookkeeper::Recall::may_be_needed, turn);
   if (!outcome) {
-    outcome = co_await off_the_way<Outcome>([this, reservation]() -> Outcome {
+    outcome = co_await off_the_way<Outcome>([this, reservation, turn]() -> Outcome {
       const std::scoped_lock lock(store_mutex_);
       if (!recall(reservation.attempt)) return std::unexpected(unavailable());
-      return books_.reserve(reservation, Bookkeeper::Recall::done);
+      return books_.reserve(reservation, Bookkeeper::Recall::done, turn);
     });
   }
   if (!*outcome) co_return std::unexpected(outcome->error());
@@ -292,12 +302,16 @@ void JournalLedger::run() {
   std::unique_lock lock(work_mutex_);
   Instant next_fold = clock_.now() + *config_.fold_every;
   while (!stopping_) {
-    work_.wait_for(lock, std::max(next_fold - clock_.now(), Duration::zero()),
-                   [this] { return stopping_ || !jobs_.empty(); });
+    const Instant next_look = waiting_room_.next_look().value_or(next_fold);
+    if (!stopping_ && jobs_.empty()) {
+      work_.wait_for(lock,
+                     std::max(std::min(next_fold, next_look) - clock_.now(), Duration::zero()));
+    }
     std::deque<std::function<void()>> jobs;
     jobs.swap(jobs_);
     lock.unlock();
     for (const auto& job : jobs) job();
+    waiting_room_.look_around();
     if (clock_.now() >= next_fold) {
       static_cast<void>(books_.accounts().clock_watch().is_trusted());
       const std::uint64_t before = folded_;
@@ -332,6 +346,7 @@ LedgerHealth JournalLedger::health() {
   }
   health.records_not_folded = journal_->written_up_to() - folded_;
   health.open_holds = books_.open_holds();
+  health.waiting = waiting_room_.size();
   health.clock_is_trusted = books_.accounts().clock_watch().is_trusted();
   return health;
 }

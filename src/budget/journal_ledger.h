@@ -30,6 +30,7 @@
 #include "budget/journal.h"
 #include "budget/ledger.h"
 #include "budget/ledger_store.h"
+#include "budget/waiting_room.h"
 
 namespace claviger::budget {
 
@@ -49,6 +50,7 @@ struct JournalLedgerConfig {
   Duration remembered_for = std::chrono::seconds{30};
   std::size_t remembered_max = 65'536;
   Bookkeeper::Limits limits;
+  WaitingRoom::Limits waiting;
 };
 
 /// How it is, for `doctor` and metrics.
@@ -56,6 +58,7 @@ struct LedgerHealth {
   std::optional<std::string> trouble;  ///< Why new holds are refused, or will be, and what to do.
   std::uint64_t records_not_folded = 0;
   std::int64_t open_holds = 0;
+  std::size_t waiting = 0;
   bool clock_is_trusted = true;  ///< See ClockWatch; confirm_clock() is the remedy.
 };
 
@@ -109,6 +112,8 @@ class JournalLedger final : public Ledger {
   JournalLedger(const Clock& clock, LedgerStore& store, JournalLedgerConfig config, FolderLock lock,
                 std::unique_ptr<Journal> journal, JournalPosition folded);
 
+  using Turn = Accounts::Demand::Turn;
+  Task<Result<Grant>> try_once(Reservation reservation, Turn turn);
   /// Does `work` where it may block, and comes back. `T` is default-constructible.
   template <typename T>
   Task<T> off_the_way(std::function<T()> work);
@@ -131,6 +136,7 @@ class JournalLedger final : public Ledger {
   FolderLock lock_;
   std::unique_ptr<Journal> journal_;
   Bookkeeper books_;
+  WaitingRoom waiting_room_;
 
   /// One call of the store at a time; also keeps attempts from leaving memory while another is
   /// being looked up.

@@ -43,6 +43,9 @@ struct Refusal {
   BudgetId budget;                    ///< The tightest one, for `exhausted`.
   NanoUsd left;                       ///< limit - spent - held of that budget, never below 0.
   std::optional<WallTime> resets_at;  ///< When its period ends; none for `total`.
+  /// Its policy lets requests wait, and it would fit if those in flight gave back what they
+  /// hold; see Patience.
+  bool may_fit_later = false;
 };
 
 template <typename T>
@@ -67,6 +70,43 @@ class BudgetSet {
   std::size_t size_ = 0;
 };
 
+/// How long a request waits for money that others hold, and how it is told to give up. Lives
+/// with the request, longer than the call of reserve(), on the thread of the request.
+class Patience {
+ public:
+  explicit Patience(Instant until_when) : until(until_when) {}
+  Patience(const Patience&) = delete;
+  Patience& operator=(const Patience&) = delete;
+
+  /// The caller has gone: a wait that runs ends at once, and none begins any more. Threads: the
+  /// request's own.
+  void end() {
+    is_ended_ = true;
+    if (wait_ != nullptr) wait_->end();
+  }
+  bool is_ended() const { return is_ended_; }
+
+  const Instant until;
+
+  /// For the ledger: a wait that can be ended. False where it is not to begin.
+  class Wait {
+   public:
+    virtual void end() noexcept = 0;
+
+   protected:
+    ~Wait() = default;
+  };
+  [[nodiscard]] bool begin(Wait& wait) {
+    wait_ = &wait;
+    return !is_ended_;
+  }
+  void finish() { wait_ = nullptr; }
+
+ private:
+  bool is_ended_ = false;
+  Wait* wait_ = nullptr;
+};
+
 struct Reservation {
   AttemptId attempt;   ///< Reserving again for the same attempt returns the same hold.
   BudgetSet budgets;   ///< All must have room, or none is touched.
@@ -74,7 +114,10 @@ struct Reservation {
   NanoUsd cost_least;  ///< The smallest hold that still makes sense; <= cost_max. A budget
                        ///< whose policy is `clamp` grants between the two: at most a fair
                        ///< share of what is left, so that one caller's worst case does not
-                       ///< lock the others out. `refuse` needs room for cost_max.
+                       ///< lock the others out. The others need room for cost_max.
+  /// Where it does not fit now and the budget's policy is `clamp` or `queue`, it waits in line.
+  /// Null: it does not wait, and does not stand behind those who do.
+  Patience* patience = nullptr;
 };
 
 /// A hold is a value, not a guard object: a destructor cannot suspend, and a crash has to be
@@ -125,7 +168,12 @@ struct UncertainCost {
   WallTime opened_at;
 };
 
-enum class WhenExhausted : std::uint8_t { refuse, clamp };
+enum class WhenExhausted : std::uint8_t {
+  refuse,
+  clamp,      ///< A smaller hold, down to the least that makes sense; below that it waits.
+  downgrade,  ///< As refuse: the caller asks again with a cheaper model that the owner named.
+  queue,      ///< Waits until the whole hold fits.
+};
 
 /// The journal writes ids in 40 bits. Row ids count up from 1, so nobody gets there.
 inline constexpr BudgetId kBudgetIdMax{(std::int64_t{1} << 40) - 1};
@@ -150,6 +198,8 @@ struct Balance {
   NanoUsd left;
   WallTime period_start;
   std::optional<WallTime> resets_at;
+  /// The period goes on past its end until an operator says that the clock is right.
+  bool clock_in_doubt = false;
 };
 
 /// Ownership: main() owns the one instance; it outlives every request.

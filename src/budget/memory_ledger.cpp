@@ -4,10 +4,20 @@
 
 namespace claviger::budget {
 
-Task<Result<Grant>> MemoryLedger::reserve(Reservation reservation) {
-  const auto granted = *books_.reserve(reservation, Bookkeeper::Recall::done);
+Task<Result<Grant>> MemoryLedger::try_once(Reservation reservation, Accounts::Demand::Turn turn) {
+  const auto granted = *books_.reserve(reservation, Bookkeeper::Recall::done, turn);
   if (!granted) co_return std::unexpected(granted.error());
   co_return granted->grant;
+}
+
+Task<Result<Grant>> MemoryLedger::reserve(Reservation reservation) {
+  using Turn = Accounts::Demand::Turn;
+  const bool may_wait = reservation.patience != nullptr;
+  auto granted =
+      co_await try_once(reservation, may_wait ? Turn::behind_those_who_wait : Turn::its_own);
+  if (granted || !may_wait || !granted.error().may_fit_later) co_return granted;
+  co_return co_await waiting_room_.wait(*reservation.patience, granted.error(),
+                                        [&] { return try_once(reservation, Turn::its_own); });
 }
 
 Task<Result<Receipt>> MemoryLedger::settle(HoldId hold, NanoUsd cost, Certainty certainty) {

@@ -5,10 +5,11 @@
 
 #include "budget/bookkeeper.h"
 #include "budget/ledger.h"
+#include "budget/waiting_room.h"
 
 namespace claviger::budget {
 
-/// Threads: as the interface says. No method suspends, so `run()` can run each.
+/// Threads: as the interface says. No method suspends, but for a reserve() with patience.
 /// Memory: nothing that was settled is forgotten, since there is no store that remembers it.
 class MemoryLedger final : public Ledger {
  public:
@@ -27,8 +28,12 @@ class MemoryLedger final : public Ledger {
   Task<Result<Balance>> balance(BudgetId budget) override;
 
   Bookkeeper& books() { return books_; }
+  /// Ends waits by the clock; nobody else does.
+  WaitingRoom& waiting_room() { return waiting_room_; }
 
  private:
+  Task<Result<Grant>> try_once(Reservation reservation, Accounts::Demand::Turn turn);
+
   /// Nothing is written, so there is always room.
   class NoLog final : public LedgerLog {
    public:
@@ -40,6 +45,7 @@ class MemoryLedger final : public Ledger {
   const Clock& clock_;
   NoLog log_;
   Bookkeeper books_;
+  WaitingRoom waiting_room_{books_.accounts(), clock_, {}};
 };
 
 }  // namespace claviger::budget

@@ -95,6 +95,15 @@ const RateCard& card_or_standard(const Price& price, ServiceTier tier) {
   return card != nullptr ? *card : price;
 }
 
+const RateCard& card_at(const Price& price, ServiceTier tier, WallTime time) {
+  if (tier == ServiceTier::standard) {
+    for (const DailyCard& daily : price.daily) {
+      if (daily.window.holds(time)) return daily.rates;
+    }
+  }
+  return card_or_standard(price, tier);
+}
+
 /// Takes a part out of what is left of a whole.
 std::int64_t take(std::int64_t part, std::int64_t& left) {
   const std::int64_t taken = std::clamp<std::int64_t>(part, 0, left);
@@ -106,10 +115,9 @@ std::int64_t take(std::int64_t part, std::int64_t& left) {
 template <typename Emit>
 class Biller {
  public:
-  Biller(const Usage& usage, const Price& price, Emit& emit)
+  Biller(const Usage& usage, const Price& price, const RateCard& card, Emit& emit)
       : usage_(usage),
-        price_(price),
-        card_(card_or_standard(price, usage.service_tier)),
+        card_(card),
         rates_(card_.tier_reach == TierReach::whole_request ? rates_at(card_, input_length(usage))
                                                             : card_),
         permille_(usage.geography == Geography::regional ? price.regional_permille
@@ -186,13 +194,40 @@ class Biller {
   }
 
   const Usage& usage_;
-  const Price& price_;
   const RateCard& card_;
   const TokenRates& rates_;
   std::int64_t permille_;
   std::int64_t position_ = 0;  ///< In the input, for tiers that reach only their stretch of it.
   Emit& emit_;
 };
+
+NanoUsd billed(const Usage& usage, const Price& price, const RateCard& card) {
+  Femtos sum = 0;
+  auto add = [&](std::string_view, std::int64_t units, PicoUsdPerUnit rate, std::int64_t permille) {
+    sum = plus(sum, femtos_of(units, rate, permille));
+  };
+  Biller(usage, price, card, add).bill();
+  return rounded_up(sum);
+}
+
+std::vector<CostLine> lines_on(const Usage& usage, const Price& price, const RateCard& card) {
+  std::vector<CostLine> lines;
+  Femtos surcharge = 0;
+  auto add = [&](std::string_view kind, std::int64_t units, PicoUsdPerUnit rate,
+                 std::int64_t permille) {
+    lines.push_back({.kind = kind,
+                     .units = units,
+                     .rate = rate,
+                     .amount_femtos = femtos_of(units, rate, permille_of_one)});
+    surcharge = plus(surcharge, femtos_of(units, rate, permille - permille_of_one));
+  };
+  Biller(usage, price, card, add).bill();
+  if (surcharge != 0) {
+    lines.push_back(
+        {.kind = "regional_surcharge", .units = 1, .rate = {}, .amount_femtos = surcharge});
+  }
+  return lines;
+}
 
 /// The dearest rates that a token could meet, of every tier that the input could reach. It may
 /// turn out shorter than feared, so the rates of short inputs are never out of the question.
@@ -245,14 +280,15 @@ WorstBill worst_bill(const RateCard& card, const UsageBound& bound, const Price&
                  .per_output_token = femtos_of(1, worst.output, permille)};
   bill.fixed =
       plus(bill.fixed, femtos_of(not_negative(bound.input_tokens_max), worst.input, permille));
-  for (std::size_t i = 0; i < exchange::units_count; ++i) {
-    const auto unit = static_cast<Unit>(i);
-    const std::int64_t count =
-        saturated_sum(not_negative(bound.units_max[unit]), not_negative(price.always[unit]));
-    if (count == 0) continue;
+  const auto add_pieces = [&](Unit unit, std::int64_t count) {
+    if (count <= 0) return;
     const auto rate = card.units[unit];
     bill.fixed = rate ? plus(bill.fixed, femtos_of(count, *rate, permille_of_one)) : femtos_max;
+  };
+  for (std::size_t i = 0; i < exchange::units_count; ++i) {
+    add_pieces(static_cast<Unit>(i), bound.units_max[static_cast<Unit>(i)]);
   }
+  for (const Incurred& incurred : price.always) add_pieces(incurred.unit, incurred.count);
   return bill;
 }
 
@@ -331,6 +367,23 @@ bool Price::is_free() const {
              service_tiers, [&](const ServiceTierCard& card) { return costs_nothing(card.rates); });
 }
 
+bool DailyWindow::holds(WallTime time) const {
+  using std::chrono::days;
+  using std::chrono::floor;
+  using std::chrono::minutes;
+  const auto day = floor<days>(time);
+  const auto minute = floor<minutes>(time - day).count();
+  const auto starts_on = [&](std::chrono::sys_days when) {
+    const unsigned from_monday = std::chrono::weekday(when).iso_encoding() - 1;
+    return (weekdays >> from_monday & 1) != 0;
+  };
+  if (begin_minute < end_minute) {
+    return minute >= begin_minute && minute < end_minute && starts_on(day);
+  }
+  return (minute >= begin_minute && starts_on(day)) ||
+         (minute < end_minute && starts_on(day - days(1)));
+}
+
 NanoUsd cost_of(const Usage& usage, const Price& price) {
   if (usage.is_plain() && price.tier_reach == TierReach::whole_request) {
     const TokenRates& rates =
@@ -346,12 +399,12 @@ NanoUsd cost_of(const Usage& usage, const Price& price) {
       return sum.rounded_up();
     }
   }
-  Femtos sum = 0;
-  auto add = [&](std::string_view, std::int64_t units, PicoUsdPerUnit rate, std::int64_t permille) {
-    sum = plus(sum, femtos_of(units, rate, permille));
-  };
-  Biller(usage, price, add).bill();
-  return rounded_up(sum);
+  return billed(usage, price, card_or_standard(price, usage.service_tier));
+}
+
+NanoUsd cost_of(const Usage& usage, const Price& price, WallTime billed_at) {
+  if (price.daily.empty()) return cost_of(usage, price);
+  return billed(usage, price, card_at(price, usage.service_tier, billed_at));
 }
 
 std::vector<std::string> unpriced(const Usage& usage, const Price& price) {
@@ -370,31 +423,23 @@ std::vector<std::string> unpriced(const Usage& usage, const Price& price) {
 }
 
 bool is_exact(const Usage& usage, const Price& price) {
+  return price.daily.empty() && is_exact(usage, price, WallTime{});
+}
+
+bool is_exact(const Usage& usage, const Price& price, WallTime /*billed_at*/) {
   if (price.kind != PriceKind::exact) return false;
-  if (!price.bills_tokens && usage.total_tokens() > 0) return false;
   if (usage.service_tier != ServiceTier::standard && price.card_of(usage.service_tier) == nullptr) {
     return false;
   }
-  return usage.units.is_empty() || unpriced(usage, price).empty();
+  return (price.bills_tokens && usage.units.is_empty()) || unpriced(usage, price).empty();
 }
 
 std::vector<CostLine> lines_of(const Usage& usage, const Price& price) {
-  std::vector<CostLine> lines;
-  Femtos surcharge = 0;
-  auto add = [&](std::string_view kind, std::int64_t units, PicoUsdPerUnit rate,
-                 std::int64_t permille) {
-    lines.push_back({.kind = kind,
-                     .units = units,
-                     .rate = rate,
-                     .amount_femtos = femtos_of(units, rate, permille_of_one)});
-    surcharge = plus(surcharge, femtos_of(units, rate, permille - permille_of_one));
-  };
-  Biller(usage, price, add).bill();
-  if (surcharge != 0) {
-    lines.push_back(
-        {.kind = "regional_surcharge", .units = 1, .rate = {}, .amount_femtos = surcharge});
-  }
-  return lines;
+  return lines_on(usage, price, card_or_standard(price, usage.service_tier));
+}
+
+std::vector<CostLine> lines_of(const Usage& usage, const Price& price, WallTime billed_at) {
+  return lines_on(usage, price, card_at(price, usage.service_tier, billed_at));
 }
 
 std::string decimal_of_femtos(Femtos femtos) {

@@ -18,6 +18,9 @@ namespace claviger::catalog {
 /// What an answer cost. Negative counts count as none and parts larger than their whole as the
 /// whole; a reader calls such usage impossible before it comes here. Never wraps.
 NanoUsd cost_of(const exchange::Usage& usage, const Price& price);
+/// The same at the time at which the provider bills it, where prices change by time of day;
+/// without a time, the dearest counts.
+NanoUsd cost_of(const exchange::Usage& usage, const Price& price, WallTime billed_at);
 
 /// What `price` has no rate for although the usage has it, by stable names: "web_search",
 /// "service_tier_priority". Empty almost always; otherwise cost_of() may be less than what is
@@ -27,6 +30,7 @@ std::vector<std::string> unpriced(const exchange::Usage& usage, const Price& pri
 
 /// Whether cost_of() is what is billed, not only an upper or lower bound of it.
 bool is_exact(const exchange::Usage& usage, const Price& price);
+bool is_exact(const exchange::Usage& usage, const Price& price, WallTime billed_at);
 
 /// One line of a bill.
 struct CostLine {
@@ -39,6 +43,8 @@ struct CostLine {
 
 /// The lines that cost_of() adds up, those of nothing left out.
 std::vector<CostLine> lines_of(const exchange::Usage& usage, const Price& price);
+std::vector<CostLine> lines_of(const exchange::Usage& usage, const Price& price,
+                               WallTime billed_at);
 
 /// An exact decimal number of dollars, up to fifteen places: "0.000000075".
 std::string decimal_of_femtos(unsigned __int128 femtos);

@@ -17,7 +17,7 @@
 namespace claviger::catalog {
 
 struct OwnerPrice {
-  OwnerId owner;
+  OwnerId owner;      ///< None: the workspace, for its own credentials and endpoints.
   std::string model;  ///< `provider/model`.
   Price price;        ///< Comes back with source "owner" and dated by `stated_at`.
   WallTime stated_at;

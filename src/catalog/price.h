@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/money.h"
+#include "base/time.h"
 #include "exchange/usage.h"
 
 namespace claviger::catalog {
@@ -38,26 +39,34 @@ struct TokenRates {
   friend bool operator==(const TokenRates&, const TokenRates&) = default;
 };
 
-/// Rates in pico-dollars per piece; absent where the source states none.
+/// Rates in pico-dollars per piece; absent where the source states none. Few prices have any.
 class UnitRates {
  public:
   std::optional<PicoUsdPerUnit> operator[](exchange::Unit unit) const {
-    const std::int64_t picos = picos_[static_cast<std::size_t>(unit)];
-    return picos == absent ? std::nullopt : std::optional(PicoUsdPerUnit{picos});
+    for (const Entry& entry : entries_) {
+      if (entry.unit == unit) return entry.rate;
+    }
+    return std::nullopt;
   }
   void set(exchange::Unit unit, PicoUsdPerUnit rate) {
-    picos_[static_cast<std::size_t>(unit)] = rate.picos;
+    for (Entry& entry : entries_) {
+      if (entry.unit == unit) {
+        entry.rate = rate;
+        return;
+      }
+    }
+    entries_.push_back({unit, rate});
   }
+  bool is_empty() const { return entries_.empty(); }
   friend bool operator==(const UnitRates&, const UnitRates&) = default;
 
  private:
-  static constexpr std::int64_t absent = -1;
-  static constexpr std::array<std::int64_t, exchange::units_count> all_absent() {
-    std::array<std::int64_t, exchange::units_count> picos{};
-    picos.fill(absent);
-    return picos;
-  }
-  std::array<std::int64_t, exchange::units_count> picos_ = all_absent();
+  struct Entry {
+    exchange::Unit unit;
+    PicoUsdPerUnit rate;
+    friend bool operator==(const Entry&, const Entry&) = default;
+  };
+  std::vector<Entry> entries_;
 };
 
 /// Other rates for long inputs, cached ones included in the length.
@@ -88,24 +97,48 @@ struct ServiceTierCard {
   friend bool operator==(const ServiceTierCard&, const ServiceTierCard&) = default;
 };
 
+/// So many pieces of a kind.
+struct Incurred {
+  exchange::Unit unit = exchange::Unit::web_search;
+  std::int64_t count = 0;
+  friend bool operator==(const Incurred&, const Incurred&) = default;
+};
+
+/// Minutes of a week's day, UTC. A window that ends before it starts goes on into the next day.
+struct DailyWindow {
+  std::uint8_t weekdays = 0x7F;  ///< Monday is bit 0: the days on which it starts.
+  std::uint16_t begin_minute = 0;
+  std::uint16_t end_minute = 0;
+  bool holds(WallTime time) const;
+  friend bool operator==(const DailyWindow&, const DailyWindow&) = default;
+};
+
+/// The standard tier's rates at certain times; never dearer than the price's own.
+struct DailyCard {
+  DailyWindow window;
+  RateCard rates;
+  friend bool operator==(const DailyCard&, const DailyCard&) = default;
+};
+
 /// Whether cost_of() says what is billed, or no more than that it is at most so much.
 enum class PriceKind : std::uint8_t {
   exact,
-  /// These are the dearest rates of several, such as of a day, or what an owner states as a
-  /// ceiling for a model whose price is not known.
+  /// The dearest rates of several, such as of a day, or what an owner states as a ceiling for a
+  /// model whose price is not known.
   upper_bound,
 };
 
 /// The card of the standard tier, and what else there is. Immutable once in a book.
 struct Price : RateCard {
   std::vector<ServiceTierCard> service_tiers;  ///< Those priced apart; mostly none.
+  std::vector<DailyCard> daily;                ///< Cheaper times of the day; mostly none.
   /// What tokens cost where the caller has them kept in a region, in thousandths.
   std::int64_t regional_permille = 1000;
   PriceKind kind = PriceKind::exact;
   /// False for what is billed by the piece alone: tokens of it have no price, not a free one.
   bool bills_tokens = true;
   /// What every request may incur without asking for it: a model that always searches.
-  exchange::UnitCounts always;
+  std::vector<Incurred> always;
   /// It may incur pieces that nothing bounds, such as a research model's searches: answers can be
   /// priced, requests cannot be bounded.
   bool has_unbounded_units = false;

@@ -1,187 +1,17 @@
-/// Reads data/prices.jsonl: one row per model. A line looks like this, rates in dollars per
-/// million tokens as decimal strings, the last four keys optional like every rate but `input`:
-///
-///   {"provider": "openai", "model": "gpt-4o-mini", "input": "0.15", "cached_input": "0.075",
-///    "output": "0.6", "context": 128000, "output_max": 16384, "source": "npm:…",
-///    "dated": "2026-09-23", "long": {"input_tokens_above": 200000, "input": "0.3", …},
-///    "upper_bound": true, "per_request": "0.01", "note": "…"}
-///
-/// `per_request` is in dollars per request.
-
 #include "catalog/price_book.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 #include <stdexcept>
-#include <string>
 #include <utility>
 
+#include "catalog/price_row.h"
 #include "data/prices_jsonl.h"
-#include "exchange/json_scratch.h"
+#include "exchange/json_tree.h"
 
 namespace claviger::catalog {
 namespace {
-
-using simdjson::SUCCESS;
-using simdjson::ondemand::value;
-
-struct RateFields {
-  std::optional<PicoUsdPerUnit> input, cached_input, cache_write, cache_write_1h, output,
-      audio_input;
-};
-
-/// Reads one line. Throws std::runtime_error, which the book gives the line's number.
-class RowReader {
- public:
-  Model read(simdjson::ondemand::document& document) {
-    simdjson::ondemand::object object;
-    require(document.get_object().get(object) == SUCCESS, "is not a JSON object");
-    each_field(object, [this](std::string_view key, value& inner) { field(key, inner); });
-    require(exchange::nothing_follows(document), "holds more than one object");
-    require(!model_.provider.empty(), "lacks `provider`");
-    require(!model_.name.empty(), "lacks `model`");
-    require(!price_.source.empty(), "lacks `source`");
-    require(!price_.dated.empty(), "lacks `dated`");
-    finish_price();
-    return std::move(model_);
-  }
-
- private:
-  [[noreturn]] static void fail(const std::string& what) { throw std::runtime_error(what); }
-  static void require(bool holds, const char* otherwise) {
-    if (!holds) fail(otherwise);
-  }
-
-  template <typename Each>
-  static void each_field(simdjson::ondemand::object& object, Each&& each) {
-    for (auto item : object) {
-      simdjson::ondemand::field field;
-      std::string_view key;
-      require(std::move(item).get(field) == SUCCESS, "is not valid JSON");
-      require(field.unescaped_key().get(key) == SUCCESS, "is not valid JSON");
-      each(key, field.value());
-    }
-  }
-
-  static std::string text(std::string_view key, value& inner) {
-    std::string_view view;
-    if (inner.get_string().get(view) != SUCCESS) fail(fmt::format("`{}` must be a string", key));
-    return std::string(view);
-  }
-  static std::int64_t tokens(std::string_view key, value& inner) {
-    std::int64_t number = 0;
-    if (inner.get_int64().get(number) != SUCCESS || number < 1) {
-      fail(fmt::format("`{}` must be a whole number above 0", key));
-    }
-    return number;
-  }
-  static PicoUsdPerUnit rate(std::string_view key, value& inner) {
-    const auto parsed = parse_usd_per_million(text(key, inner));
-    if (!parsed) fail(fmt::format("`{}` {}", key, explain(parsed.error())));
-    return *parsed;
-  }
-
-  static bool rate_field(RateFields& rates, std::string_view key, value& inner) {
-    if (key == "input") return set(rates.input, rate(key, inner));
-    if (key == "cached_input") return set(rates.cached_input, rate(key, inner));
-    if (key == "cache_write") return set(rates.cache_write, rate(key, inner));
-    if (key == "cache_write_1h") return set(rates.cache_write_1h, rate(key, inner));
-    if (key == "output") return set(rates.output, rate(key, inner));
-    if (key == "audio_input") return set(rates.audio_input, rate(key, inner));
-    return false;
-  }
-  static bool set(std::optional<PicoUsdPerUnit>& target, PicoUsdPerUnit rate) {
-    target = rate;
-    return true;
-  }
-
-  void field(std::string_view key, value& inner) {
-    if (rate_field(base_, key, inner)) return;
-    if (key == "provider") {
-      model_.provider = text(key, inner);
-    } else if (key == "model") {
-      model_.name = text(key, inner);
-    } else if (key == "source") {
-      price_.source = text(key, inner);
-    } else if (key == "dated") {
-      price_.dated = text(key, inner);
-    } else if (key == "note") {
-      text(key, inner);  // For people who read the file.
-    } else if (key == "context") {
-      model_.context_tokens_max = tokens(key, inner);
-    } else if (key == "output_max") {
-      model_.output_tokens_max = tokens(key, inner);
-    } else if (key == "per_request") {
-      per_request(text(key, inner));
-    } else if (key == "upper_bound") {
-      bool is_bound = false;
-      require(inner.get_bool().get(is_bound) == SUCCESS, "`upper_bound` must be true or false");
-      price_.kind = is_bound ? PriceKind::upper_bound : PriceKind::exact;
-    } else if (key == "long") {
-      long_input(inner);
-    } else {
-      fail(fmt::format("has the unknown key `{}`", key));
-    }
-  }
-
-  void per_request(const std::string& dollars) {
-    const auto amount = parse_usd(dollars);
-    if (!amount) fail(fmt::format("`per_request` {}", explain(amount.error())));
-    constexpr std::int64_t picos_per_nano = 1000;
-    require(amount->nanos() < std::numeric_limits<std::int64_t>::max() / picos_per_nano,
-            "`per_request` is too large");
-    price_.per_request = {amount->nanos() * picos_per_nano};
-  }
-
-  void long_input(value& inner) {
-    simdjson::ondemand::object object;
-    require(inner.get_object().get(object) == SUCCESS, "`long` must be an object");
-    each_field(object, [this](std::string_view key, value& part) {
-      if (key == "input_tokens_above") {
-        long_above_ = tokens(key, part);
-      } else if (!rate_field(long_, key, part)) {
-        fail(fmt::format("has the unknown key `long.{}`", key));
-      }
-    });
-    require(long_above_ > 0, "lacks `long.input_tokens_above`");
-    require(long_.input.has_value(), "lacks `long.input`");
-    require(!long_.audio_input, "prices sound in `long`, which cannot be kept");
-  }
-
-  /// Fills in what absent rates mean: cached reads and cache writes cost as input does, and an
-  /// hour's write as five minutes'. A model without an output rate puts nothing out.
-  template <typename Target>
-  static void fill(Target& target, const RateFields& rates) {
-    target.input = *rates.input;
-    target.cached_input = rates.cached_input.value_or(target.input);
-    target.cache_write = rates.cache_write.value_or(target.input);
-    target.cache_write_1h = rates.cache_write_1h.value_or(target.cache_write);
-    target.output = rates.output.value_or(PicoUsdPerUnit{0});
-  }
-
-  void finish_price() {
-    require(base_.input.has_value(), "lacks `input`");
-    fill(price_, base_);
-    price_.audio_input = base_.audio_input;
-    if (long_above_ > 0) {
-      ContextTier tier{.input_tokens_above = long_above_, .rates = {}};
-      fill(tier.rates, long_);
-      // Sound keeps its own rate in long inputs where that is dearer.
-      if (base_.audio_input)
-        tier.rates.audio_input = std::max(*base_.audio_input, tier.rates.input);
-      price_.context_tiers.push_back(std::move(tier));
-    }
-    model_.price = std::make_shared<const Price>(std::move(price_));
-  }
-
-  Model model_;
-  Price price_{};
-  RateFields base_;
-  RateFields long_;
-  std::int64_t long_above_ = 0;
-};
 
 using Key = std::pair<std::string_view, std::string_view>;
 
@@ -206,26 +36,14 @@ class SortedPriceBook final : public PriceBook {
   std::vector<Model> models_;
 };
 
-Model read_row(std::string_view line) {
-  Model model;
-  const auto error =
-      exchange::with_json(line, exchange::JsonPadding::absent,
-                          [&](simdjson::ondemand::document& document, std::string_view) {
-                            model = RowReader().read(document);
-                          });
-  if (error != SUCCESS) throw std::runtime_error("is not valid JSON");
-  return model;
-}
+struct NumberedRow {
+  PriceRow row;
+  std::size_t line = 0;
+};
 
-}  // namespace
-
-std::shared_ptr<const PriceBook> PriceBook::embedded() {
-  static const std::shared_ptr<const PriceBook> book = parse(data::prices_jsonl);
-  return book;
-}
-
-std::shared_ptr<const PriceBook> PriceBook::parse(std::string_view jsonl) {
-  std::vector<Model> models;
+std::vector<NumberedRow> read_rows(std::string_view jsonl) {
+  std::vector<NumberedRow> rows;
+  exchange::JsonTree tree;
   std::size_t number = 0;
   while (!jsonl.empty()) {
     const std::size_t end = std::min(jsonl.find('\n'), jsonl.size());
@@ -233,20 +51,72 @@ std::shared_ptr<const PriceBook> PriceBook::parse(std::string_view jsonl) {
     jsonl.remove_prefix(std::min(end + 1, jsonl.size()));
     ++number;
     if (line.empty()) continue;
-    try {
-      models.push_back(read_row(line));
-    } catch (const std::runtime_error& error) {
-      throw std::runtime_error(fmt::format("prices.jsonl, line {}: {}", number, error.what()));
+    auto row = read_price_row(line, tree);
+    if (!row) {
+      throw std::runtime_error(fmt::format("prices.jsonl, line {}: {}", number, row.error()));
     }
+    rows.push_back({std::move(*row), number});
   }
-  const auto before = [](const Model& a, const Model& b) { return key_of(a) < key_of(b); };
-  std::sort(models.begin(), models.end(), before);
-  const auto twice =
-      std::adjacent_find(models.begin(), models.end(),
-                         [](const Model& a, const Model& b) { return key_of(a) == key_of(b); });
-  if (twice != models.end()) {
-    throw std::runtime_error(
-        fmt::format("prices.jsonl: {}/{} stands there twice", twice->provider, twice->name));
+  return rows;
+}
+
+/// Two prices of one model may not hold at the same time.
+bool contradict(const PricePeriod& a, const PricePeriod& b) {
+  const bool a_is_before = a.until && b.from && *a.until <= *b.from;
+  const bool b_is_before = b.until && a.from && *b.until <= *a.from;
+  return !a_is_before && !b_is_before;
+}
+
+/// All rows of one model as one, `price` being what is in force at `now`.
+Model merged(std::vector<NumberedRow>::iterator first, std::vector<NumberedRow>::iterator last,
+             WallTime now) {
+  Model model = std::move(first->row.model);
+  for (auto one = first; one != last; ++one) {
+    for (auto other = one + 1; other != last; ++other) {
+      if (!contradict(one->row.period, other->row.period)) continue;
+      const bool is_same = *one->row.period.price == *other->row.period.price;
+      throw std::runtime_error(fmt::format(
+          "prices.jsonl, lines {} and {}: {}/{} {}", std::min(one->line, other->line),
+          std::max(one->line, other->line), model.provider, model.name,
+          is_same ? "stands there twice"
+                  : "has two prices at the same time; give them periods (`from`, `until`) "
+                    "that do not overlap, or remove one"));
+    }
+    model.periods.push_back(one->row.period);
+  }
+  model.price = model.price_at(now);
+  const PricePeriod& only = model.periods.front();
+  if (model.periods.size() == 1 && !only.from && !only.until) model.periods.clear();
+  return model;
+}
+
+}  // namespace
+
+SharedPrice Model::price_at(WallTime time) const {
+  if (periods.empty()) return price;
+  for (const PricePeriod& period : periods) {
+    if (period.holds(time)) return period.price;
+  }
+  return nullptr;
+}
+
+std::shared_ptr<const PriceBook> PriceBook::embedded() {
+  static const std::shared_ptr<const PriceBook> book = parse(data::prices_jsonl);
+  return book;
+}
+
+std::shared_ptr<const PriceBook> PriceBook::parse(std::string_view jsonl, WallTime now) {
+  std::vector<NumberedRow> rows = read_rows(jsonl);
+  const auto before = [](const NumberedRow& a, const NumberedRow& b) {
+    return key_of(a.row.model) < key_of(b.row.model);
+  };
+  std::sort(rows.begin(), rows.end(), before);
+  std::vector<Model> models;
+  models.reserve(rows.size());
+  for (auto first = rows.begin(); first != rows.end();) {
+    const auto last = std::upper_bound(first, rows.end(), *first, before);
+    models.push_back(merged(first, last, now));
+    first = last;
   }
   return std::make_shared<SortedPriceBook>(std::move(models));
 }

@@ -30,12 +30,16 @@ struct Arguments {
   std::string period;
   std::string warn;
   std::string when_exhausted;
+  std::string downgrade_to;
+  std::string time_zone;
   std::string expires;
   std::string since;
   std::string by;
   std::string input_usd;
   std::string output_usd;
   std::string cached_input_usd;
+  std::string cache_write_usd;
+  std::string cache_write_1h_usd;
   std::string cost_usd;
   std::string object;  ///< The second thing that a command is about.
   std::string listen;
@@ -62,6 +66,7 @@ struct Arguments {
   bool only_dead = false;
   bool behind_tls_proxy = false;
   bool is_removal = false;
+  bool is_ceiling = false;
 };
 
 using Command = Outcome<void> (*)(Session& session, const Arguments& arguments);
@@ -70,6 +75,7 @@ using Command = Outcome<void> (*)(Session& session, const Arguments& arguments);
 Outcome<void> owner_add(Session&, const Arguments&);
 Outcome<void> owner_list(Session&, const Arguments&);
 Outcome<void> owner_remove(Session&, const Arguments&);
+Outcome<void> owner_time_zone(Session&, const Arguments&);
 Outcome<void> app_add(Session&, const Arguments&);
 Outcome<void> app_list(Session&, const Arguments&);
 Outcome<void> app_remove(Session&, const Arguments&);
@@ -107,6 +113,7 @@ Outcome<void> budget_show(Session&, const Arguments&);
 Outcome<void> budget_remove(Session&, const Arguments&);
 Outcome<void> budget_reconcile(Session&, const Arguments&);
 Outcome<void> budget_uncertain(Session&, const Arguments&);
+Outcome<void> budget_confirm_clock(Session&, const Arguments&);
 Outcome<void> usage_show(Session&, const Arguments&);
 Outcome<void> weather_show(Session&, const Arguments&);
 Outcome<void> requests_list(Session&, const Arguments&);
@@ -140,6 +147,8 @@ Outcome<void> vault_rotate(Session&, const Arguments&);
 Outcome<void> catalog_show(Session&, const Arguments&);
 Outcome<void> catalog_search(Session&, const Arguments&);
 Outcome<void> estimate(Session&, const Arguments&);
+
+// commands_price.cpp: neither
 Outcome<void> price_answer(Session&, const Arguments&);
 
 // commands_fault.cpp: neither home nor server is needed

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
 #include <ranges>
 
 #include "api/openai/openai_dialect.h"
@@ -12,7 +11,6 @@
 #include "cli/commands.h"
 #include "cli/secret_input.h"
 #include "console/json_out.h"
-#include "provider/adapter.h"
 
 namespace claviger::cli {
 namespace {
@@ -31,23 +29,135 @@ std::string full_name(const Model& model) {
   return fmt::format("{}/{}", model.provider, model.name);
 }
 
+/// Every rate that the card states, by its name and as people write it.
+struct ShownRate {
+  std::string name;
+  std::string usd;  ///< Per million tokens, or per piece.
+};
+
+std::vector<ShownRate> token_rates(const catalog::TokenRates& rates) {
+  std::vector<ShownRate> shown = {{"input", console::per_million(rates.input)},
+                                  {"cached_input", console::per_million(rates.cached_input)},
+                                  {"cache_write", console::per_million(rates.cache_write)},
+                                  {"cache_write_1h", console::per_million(rates.cache_write_1h)},
+                                  {"output", console::per_million(rates.output)}};
+  const auto add = [&](std::string name, std::optional<PicoUsdPerUnit> rate) {
+    if (rate) shown.push_back({std::move(name), console::per_million(*rate)});
+  };
+  add("reasoning", rates.reasoning);
+  add("audio_input", rates.audio_input);
+  add("cached_audio", rates.cached_audio);
+  add("audio_output", rates.audio_output);
+  add("image_input", rates.image_input);
+  add("cached_image", rates.cached_image);
+  add("image_output", rates.image_output);
+  return shown;
+}
+
+std::vector<ShownRate> piece_rates(const catalog::RateCard& card) {
+  constexpr unsigned kFemtosPerPico = 1000;
+  std::vector<ShownRate> shown;
+  const auto add = [&](std::string_view name, PicoUsdPerUnit rate) {
+    const auto femtos = static_cast<unsigned __int128>(rate.picos) * kFemtosPerPico;
+    shown.push_back({std::string(name), catalog::decimal_of_femtos(femtos)});
+  };
+  for (std::size_t i = 0; i < exchange::units_count; ++i) {
+    const auto unit = static_cast<exchange::Unit>(i);
+    if (const auto rate = card.units[unit]) add(exchange::to_string(unit), *rate);
+  }
+  if (card.per_request.picos != 0) add("request", card.per_request);
+  return shown;
+}
+
+std::string to_json(const std::vector<ShownRate>& rates) {
+  JsonObject json;
+  for (const ShownRate& rate : rates) json.text(rate.name, rate.usd);
+  return json.finish();
+}
+
+std::string to_json(const catalog::RateCard& card) {
+  JsonArray tiers;
+  for (const catalog::ContextTier& tier : card.context_tiers) {
+    tiers.add(JsonObject()
+                  .number("input_tokens_above", tier.input_tokens_above)
+                  .raw("usd_per_million", to_json(token_rates(tier.rates)))
+                  .finish());
+  }
+  return JsonObject()
+      .raw("usd_per_million", to_json(token_rates(card)))
+      .raw("context_tiers", tiers.finish())
+      .raw("usd_per_piece", to_json(piece_rates(card)))
+      .finish();
+}
+
+std::string to_json(const Price& price) {
+  JsonObject tiers;
+  for (const catalog::ServiceTierCard& card : price.service_tiers) {
+    tiers.raw(exchange::to_string(card.tier), to_json(card.rates));
+  }
+  return JsonObject()
+      .rate("input_usd_per_million", price.input)
+      .rate("cached_input_usd_per_million", price.cached_input)
+      .rate("output_usd_per_million", price.output)
+      .raw("standard", to_json(static_cast<const catalog::RateCard&>(price)))
+      .raw("service_tiers", tiers.finish())
+      .number("regional_permille", price.regional_permille)
+      .truth("bills_tokens", price.bills_tokens)
+      .truth("exact", price.kind == catalog::PriceKind::exact)
+      .truth("bounded", !price.has_unbounded_units)
+      .text("source", price.source)
+      .text("dated", price.dated)
+      .finish();
+}
+
 std::string to_json(const Model& model) {
   JsonObject json;
   json.text("model", full_name(model))
       .text("provider", model.provider)
       .text("name", model.name)
+      .text("operation", model.operation)
       .number("context_tokens_max", model.context_tokens_max)
       .number("output_tokens_max", model.output_tokens_max);
   if (!model.price) return json.null("price").finish();
-  return json
-      .raw("price", JsonObject()
-                        .rate("input_usd_per_million", model.price->input)
-                        .rate("cached_input_usd_per_million", model.price->cached_input)
-                        .rate("output_usd_per_million", model.price->output)
-                        .text("source", model.price->source)
-                        .text("dated", model.price->dated)
-                        .finish())
-      .finish();
+  return json.raw("price", to_json(*model.price)).finish();
+}
+
+std::string joined(const std::vector<ShownRate>& rates) {
+  std::string text;
+  for (const ShownRate& rate : rates) {
+    text += fmt::format("{}{} ${}", text.empty() ? "" : ", ", rate.name, rate.usd);
+  }
+  return text;
+}
+
+void say_card(std::string_view title, const catalog::RateCard& card) {
+  say(fmt::format("  {}: {} per million tokens", title, joined(token_rates(card))));
+  for (const catalog::ContextTier& tier : card.context_tiers) {
+    say(fmt::format("    above {} tokens in: {}", tier.input_tokens_above,
+                    joined(token_rates(tier.rates))));
+  }
+  const auto pieces = piece_rates(card);
+  if (!pieces.empty()) say(fmt::format("    each: {}", joined(pieces)));
+}
+
+void say_price(const Price& price) {
+  if (price.bills_tokens) {
+    say_card("standard", price);
+  } else {
+    say(fmt::format("  each: {}", joined(piece_rates(price))));
+  }
+  for (const catalog::ServiceTierCard& card : price.service_tiers) {
+    say_card(exchange::to_string(card.tier), card.rates);
+  }
+  if (price.regional_permille != 1000) {
+    say(fmt::format("  kept in a region: tokens cost {}.{} % more",
+                    (price.regional_permille - 1000) / 10, price.regional_permille % 10));
+  }
+  if (price.kind != catalog::PriceKind::exact) say("  these are the dearest rates of several");
+  if (price.has_unbounded_units) {
+    say("  what a request incurs cannot be bounded: answers can be priced, requests are refused");
+  }
+  say(fmt::format("  source: {} ({})", price.source, price.dated));
 }
 
 char lower(char c) {
@@ -72,8 +182,9 @@ std::vector<const Model*> search_models(const catalog::PriceBook& book, std::str
 Outcome<const Model*> find_model(const catalog::PriceBook& book, std::string_view named) {
   const std::size_t slash = named.find('/');
   if (slash != std::string_view::npos) {
-    const std::string_view provider = catalog::canonical_provider(named.substr(0, slash));
-    if (const Model* const model = book.find(provider, named.substr(slash + 1))) return model;
+    const auto found =
+        catalog::resolve_model(book, named.substr(0, slash), named.substr(slash + 1));
+    if (found.model != nullptr) return found.model;
   }
   std::vector<const Model*> same;
   for (const Model& model : book.models()) {
@@ -110,59 +221,6 @@ Outcome<Input> read_input() {
   return input;
 }
 
-Outcome<std::string> answer_cost_json(const Model& model, std::string_view body) {
-  const auto price = price_of(model);
-  if (!price) return std::unexpected(price.error());
-  const auto* const adapter = provider::adapter_for(exchange::DialectId::openai);
-  const auto reading = adapter->read_answer(exchange::Operation::chat, body);
-  if (reading.usage_state == provider::UsageState::impossible) {
-    return refused("the answer's usage is impossible (negative, or beyond all reason)");
-  }
-  if (reading.usage_state == provider::UsageState::absent) {
-    return refused(
-        "the answer has no usage; give the whole JSON of an answer, as the provider "
-        "sent it");
-  }
-  JsonArray lines;
-  for (const catalog::CostLine& line : catalog::lines_of(reading.usage, **price)) {
-    lines.add(JsonObject()
-                  .text("kind", line.kind)
-                  .number("tokens", line.units)
-                  .rate("usd_per_million", line.rate)
-                  .text("cost_usd", catalog::decimal_of_femtos(line.amount_femtos))
-                  .finish());
-  }
-  JsonObject json;
-  json.text("model", full_name(model)).usd("cost_usd", catalog::cost_of(reading.usage, **price));
-  return json.raw("lines", lines.finish())
-      .usd("stated_cost_usd", reading.usage.stated_cost)
-      .text("source", (*price)->source)
-      .text("dated", (*price)->dated)
-      .finish();
-}
-
-/// Every line of the file in order; a bad one gets `error`, and the status is then 1.
-Outcome<void> price_batch(const Model& model, const std::string& file) {
-  std::ifstream lines(file, std::ios::binary);
-  if (!lines) return refused(fmt::format("the file {} cannot be read", file));
-  std::size_t bad = 0;
-  std::size_t count = 0;
-  for (std::string line; std::getline(lines, line);) {
-    ++count;
-    const std::size_t bytes = line.size();
-    line.append(kPaddingBytes, '\0');
-    const auto priced = answer_cost_json(model, std::string_view(line).substr(0, bytes));
-    if (priced) {
-      say(*priced);
-    } else {
-      ++bad;
-      say(JsonObject().text("error", priced.error().message).finish());
-    }
-  }
-  if (bad == 0) return {};
-  return refused(fmt::format("{} of {} lines could not be priced", bad, count));
-}
-
 }  // namespace
 
 Outcome<void> catalog_show(Session& session, const Arguments& arguments) {
@@ -176,11 +234,7 @@ Outcome<void> catalog_show(Session& session, const Arguments& arguments) {
   const Model& found = **model;
   say(full_name(found));
   if (found.price) {
-    say(fmt::format("  per million tokens: ${} in, ${} in from the provider's cache, ${} out",
-                    console::per_million(found.price->input),
-                    console::per_million(found.price->cached_input),
-                    console::per_million(found.price->output)));
-    say(fmt::format("  source: {} ({})", found.price->source, found.price->dated));
+    say_price(*found.price);
   } else {
     say("  its price is not known: state your own with \"claviger model price\"");
   }
@@ -262,37 +316,6 @@ Outcome<void> estimate(Session& session, const Arguments& arguments) {
   say("This is what would be held; what it really costs is settled from the provider's usage.");
   for (const std::string& field : request->unbounded_fields) {
     say(fmt::format("Beyond this: {} may cost what nobody can tell beforehand.", printable(field)));
-  }
-  return {};
-}
-
-Outcome<void> price_answer(Session& session, const Arguments& arguments) {
-  const auto book = catalog::PriceBook::embedded();
-  const std::string named = arguments.provider.empty()
-                                ? arguments.model
-                                : fmt::format("{}/{}", arguments.provider, arguments.model);
-  const auto model = find_model(*book, named);
-  if (!model) return std::unexpected(model.error());
-  if (!arguments.batch_file.empty()) return price_batch(**model, arguments.batch_file);
-  const auto input = read_input();
-  if (!input) return std::unexpected(input.error());
-  const auto priced = answer_cost_json(**model, input->view());
-  if (!priced) return std::unexpected(priced.error());
-  if (session.as_json) {
-    say(*priced);
-    return {};
-  }
-  const auto* const adapter = provider::adapter_for(exchange::DialectId::openai);
-  const auto usage = adapter->read_answer(exchange::Operation::chat, input->view()).usage;
-  const Price& price = *(*model)->price;
-  for (const catalog::CostLine& line : catalog::lines_of(usage, price)) {
-    say(fmt::format("{:>20}  {:>10} tokens at ${} per million", line.kind, line.units,
-                    console::per_million(line.rate)));
-  }
-  say(fmt::format("{:>20}  ${}  ({}, {})", "cost", to_decimal(catalog::cost_of(usage, price)),
-                  price.source, price.dated));
-  if (usage.stated_cost) {
-    say(fmt::format("{:>20}  ${}", "the provider says", to_decimal(*usage.stated_cost)));
   }
   return {};
 }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cli/commands.h"
 #include "cli/query.h"
 #include "console/json_out.h"
@@ -20,8 +22,9 @@ const std::vector<Column> kBudgetColumns = {{"ID", "id"},
                                             {"LIMIT", "limit_usd", Form::usd},
                                             {"SPENT", "spent_usd", Form::usd},
                                             {"HELD", "held_usd", Form::usd},
+                                            {"UNCONFIRMED", "unconfirmed_usd", Form::usd},
                                             {"LEFT", "left_usd", Form::usd},
-                                            {"RESETS", "resets_at", Form::moment},
+                                            {"RESETS", "resets_at_local"},
                                             {"RULE", "rule"}};
 const std::vector<Column> kBudgetDetails = {{"id", "id"},
                                             {"scope", "scope"},
@@ -31,9 +34,12 @@ const std::vector<Column> kBudgetDetails = {{"id", "id"},
                                             {"held", "held_usd", Form::usd},
                                             {"unconfirmed", "unconfirmed_usd", Form::usd},
                                             {"left", "left_usd", Form::usd},
-                                            {"resets", "resets_at", Form::moment},
+                                            {"resets", "resets_at_local"},
+                                            {"time zone", "time_zone"},
+                                            {"clock in doubt", "clock_in_doubt"},
                                             {"warn at %", "warn"},
                                             {"when exhausted", "when_exhausted"},
+                                            {"downgrade to", "downgrade_to"},
                                             {"made by rule", "rule"}};
 const std::vector<Column> kUsageColumns = {{"GROUP", "group"},
                                            {"REQUESTS", "requests"},
@@ -45,8 +51,9 @@ const std::vector<Column> kWeatherColumns = {
     {"PLACE", "place"},       {"SKY", "sky"},       {"SINCE", "since", Form::moment},
     {"ANSWERED", "answered"}, {"FAILED", "failed"}, {"LATEST FAILURE", "latest_failure"}};
 const std::vector<Column> kRequestColumns = {
-    {"ID", "id"},         {"AT", "started_at", Form::moment}, {"MODEL", "model_asked"},
-    {"STATUS", "status"}, {"COST", "cost_usd", Form::usd},    {"ERROR", "error_code"}};
+    {"ID", "id"},           {"AT", "started_at", Form::moment}, {"MODEL", "model_asked"},
+    {"STATUS", "status"},   {"COST", "cost_usd", Form::usd},    {"AT FAULT", "at_fault"},
+    {"ERROR", "error_code"}};
 const std::vector<Column> kRequestDetails = {{"id", "id"},
                                              {"at", "started_at"},
                                              {"owner", "owner"},
@@ -70,6 +77,8 @@ const std::vector<Column> kRequestDetails = {{"id", "id"},
                                              {"first byte after us", "first_byte_us"},
                                              {"total us", "total_us"},
                                              {"overhead us", "overhead_us"}};
+const std::vector<Column> kVerdictDetails = {
+    {"what happened", "say"}, {"what to do", "remedy"}, {"try again", "retry"}};
 const std::vector<Column> kHoldColumns = {{"ATTEMPT", "attempt"},
                                           {"STATE", "state"},
                                           {"HELD", "held_usd", Form::usd},
@@ -87,6 +96,17 @@ std::string absolute_past(const std::string& text, WallTime now) {
   return span ? record::to_rfc3339(now - *span) : text;
 }
 
+/// `a,b` taken apart.
+std::vector<std::string> split(std::string_view names) {
+  std::vector<std::string> parts;
+  for (std::size_t begin = 0; begin <= names.size();) {
+    const std::size_t end = std::min(names.find(',', begin), names.size());
+    parts.emplace_back(names.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parts;
+}
+
 std::string budget_path(const Arguments& arguments) {
   return fmt::format("/budgets/{}", percent_encoded(arguments.subject));
 }
@@ -99,6 +119,8 @@ Outcome<void> budget_set(Session& session, const Arguments& arguments) {
       .text("limit_usd", arguments.limit)
       .text("per", arguments.period);
   if (!arguments.when_exhausted.empty()) body.text("when_exhausted", arguments.when_exhausted);
+  if (!arguments.time_zone.empty()) body.text("time_zone", arguments.time_zone);
+  if (!arguments.downgrade_to.empty()) body.texts("downgrade_to", split(arguments.downgrade_to));
   if (!arguments.warn.empty()) body.raw("warn", fmt::format("[{}]", arguments.warn));
   const auto said = session.ask("POST", "/budgets", body.finish());
   if (!said) return std::unexpected(said.error());
@@ -152,6 +174,14 @@ Outcome<void> budget_uncertain(Session& session, const Arguments&) {
   return session.show_list(*said, kUncertainColumns, "Every cost is what a provider billed");
 }
 
+Outcome<void> budget_confirm_clock(Session& session, const Arguments&) {
+  const auto said = session.ask("POST", "/clock/confirm");
+  if (!said) return std::unexpected(said.error());
+  return session.show(*said, fmt::format("The clock of the server says {}. Budgets whose period "
+                                         "is over begin afresh by it",
+                                         text_of(said->value, "time")));
+}
+
 Outcome<void> usage_show(Session& session, const Arguments& arguments) {
   Query query;
   query.add("by", arguments.by);
@@ -186,6 +216,14 @@ Outcome<void> request_show(Session& session, const Arguments& arguments) {
   if (!said) return std::unexpected(said.error());
   if (auto shown = session.show_object(*said, kRequestDetails); !shown || session.as_json) {
     return shown;
+  }
+  const auto* const verdict = said->value.get_object().if_contains("verdict");
+  if (verdict != nullptr && verdict->is_object()) {
+    say("");
+    if (auto shown = session.show_object({.text = {}, .value = *verdict}, kVerdictDetails);
+        !shown) {
+      return shown;
+    }
   }
   const auto* const holds = said->value.get_object().if_contains("holds");
   if (holds == nullptr || !holds->is_array() || holds->get_array().empty()) return {};

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <fstream>
+
 #include <filesystem>
 
 #include "catalog/price_book.h"
@@ -58,6 +60,21 @@ const std::vector<Column> kPriceColumns = {{"OWNER", "owner"},
 
 std::string credential_path(const Arguments& arguments, std::string_view action = {}) {
   return fmt::format("/credentials/{}{}", percent_encoded(arguments.subject), action);
+}
+
+Outcome<std::string> text_of_file(const std::string& path) {
+  constexpr std::size_t kFileBytesMax = 16384;
+  std::ifstream file(path, std::ios::binary);
+  std::string text(kFileBytesMax + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file.bad() || (!file.is_open())) {
+    return refused(fmt::format("the file {} cannot be read", printable(path)));
+  }
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (text.size() > kFileBytesMax) {
+    return refused(fmt::format("the file {} is longer than 16384 bytes", printable(path)));
+  }
+  return text;
 }
 
 std::string model_path(const Arguments& arguments, std::string_view action = {}) {
@@ -228,33 +245,48 @@ Outcome<void> model_remove(Session& session, const Arguments& arguments) {
                       fmt::format("Forgot {}; the file stays where it is", arguments.subject));
 }
 
+Outcome<void> remove_model_price(Session& session, const Arguments& arguments) {
+  std::string query = fmt::format("?model={}", percent_encoded(arguments.subject));
+  if (!arguments.owner.empty()) query += fmt::format("&owner={}", percent_encoded(arguments.owner));
+  if (arguments.is_workspace) query += "&workspace=true";
+  const auto said = session.ask("DELETE", "/prices" + query);
+  if (!said) return std::unexpected(said.error());
+  return session.show(
+      *said, fmt::format("{} has the catalog's price again, if it has one", arguments.subject));
+}
+
 Outcome<void> model_price(Session& session, const Arguments& arguments) {
-  if (arguments.is_removal) {
-    std::string query = fmt::format("?model={}", percent_encoded(arguments.subject));
-    if (!arguments.owner.empty())
-      query += fmt::format("&owner={}", percent_encoded(arguments.owner));
-    const auto said = session.ask("DELETE", "/prices" + query);
-    if (!said) return std::unexpected(said.error());
-    return session.show(
-        *said, fmt::format("{} has the catalog's price again, if it has one", arguments.subject));
-  }
-  if (arguments.input_usd.empty() || arguments.output_usd.empty()) {
+  if (arguments.is_removal) return remove_model_price(session, arguments);
+  const bool has_rates = !arguments.input_usd.empty() && !arguments.output_usd.empty();
+  if (!has_rates && arguments.file.empty()) {
     return wrong_usage(
-        "say what a million tokens cost, in dollars: --input USD --output USD (or --remove)");
+        "say what a million tokens cost, in dollars: --input USD --output USD; or all rates with "
+        "--card FILE (or --remove)");
   }
   JsonObject body;
   body.text("model", arguments.subject);
   if (!arguments.owner.empty()) body.text("owner", arguments.owner);
-  body.text("input_usd_per_million", arguments.input_usd);
-  body.text("output_usd_per_million", arguments.output_usd);
-  if (!arguments.cached_input_usd.empty()) {
-    body.text("cached_input_usd_per_million", arguments.cached_input_usd);
+  if (arguments.is_workspace) body.truth("workspace", true);
+  if (arguments.is_ceiling) body.truth("ceiling", true);
+  if (!arguments.file.empty()) {
+    const auto card = text_of_file(arguments.file);
+    if (!card) return std::unexpected(card.error());
+    body.text("card", *card);
   }
+  const auto add = [&](std::string_view name, const std::string& usd) {
+    if (!usd.empty()) body.text(name, usd);
+  };
+  add("input_usd_per_million", arguments.input_usd);
+  add("output_usd_per_million", arguments.output_usd);
+  add("cached_input_usd_per_million", arguments.cached_input_usd);
+  add("cache_write_usd_per_million", arguments.cache_write_usd);
+  add("cache_write_1h_usd_per_million", arguments.cache_write_1h_usd);
   const auto said = session.ask("PUT", "/prices", body.finish());
   if (!said) return std::unexpected(said.error());
   return session.show(*said,
-                      fmt::format("{} costs {} ${} per million tokens in and ${} out",
+                      fmt::format("{} costs {} {}${} per million tokens in and ${} out",
                                   text_of(said->value, "model"), text_of(said->value, "owner"),
+                                  arguments.is_ceiling ? "at most " : "",
                                   text_of(said->value, "input_usd_per_million"),
                                   text_of(said->value, "output_usd_per_million")));
 }

@@ -59,6 +59,16 @@ Outcome<void> owner_list(Session& session, const Arguments&) {
                            "There are no owners yet. Add one: claviger owner add NAME");
 }
 
+Outcome<void> owner_time_zone(Session& session, const Arguments& arguments) {
+  JsonObject body;
+  body.text("time_zone", arguments.object);
+  const auto said =
+      session.ask("PUT", path("owners", arguments.subject) + "/time-zone", body.finish());
+  if (!said) return std::unexpected(said.error());
+  return session.show(*said, fmt::format("The days of {} begin at midnight in {}",
+                                         arguments.subject, text_of(said->value, "time_zone")));
+}
+
 Outcome<void> owner_remove(Session& session, const Arguments& arguments) {
   const auto said = session.ask("DELETE", path("owners", arguments.subject));
   if (!said) return std::unexpected(said.error());

@@ -234,6 +234,10 @@ void Grammar::declare_owners_and_apps() {
               return text == "person" || text == "team" ? std::string() : "write person or team";
             });
   leaf(owner, "list", "List owners", owner_list);
+  leaf(owner, "time-zone", "Say where an owner's days begin", owner_time_zone)
+      .positional("name", "The owner")
+      .second("zone", "An IANA name, like Europe/Berlin")
+      .example("claviger owner time-zone me Europe/Berlin");
   leaf(owner, "remove", "Remove an owner who has nothing any more", owner_remove)
       .positional("name", "Name or id");
   CLI::App& app = group("app", "Apps: what calls models through Claviger");
@@ -332,6 +336,7 @@ void Grammar::declare_models() {
   leaf(model, "price", "Say what a million tokens of a model cost its owner", model_price)
       .positional("id", "mdl_1, local/NAME or provider/model")
       .text("--owner", &Arguments::owner, "NAME", "Whose price; a model file's owner is known")
+      .flag("--workspace", &Arguments::is_workspace, "The price of the workspace's own credentials")
       .text("--input", &Arguments::input_usd, "USD", "For a million tokens in", Need::optional,
             check_rate)
       .text("--output", &Arguments::output_usd, "USD", "For a million tokens out", Need::optional,
@@ -339,6 +344,15 @@ void Grammar::declare_models() {
       .text("--cached-input", &Arguments::cached_input_usd, "USD",
             "For a million tokens from the provider's cache; else as --input", Need::optional,
             check_rate)
+      .text("--cache-write", &Arguments::cache_write_usd, "USD",
+            "For a million tokens written to it for minutes; else as --input", Need::optional,
+            check_rate)
+      .text("--cache-write-1h", &Arguments::cache_write_1h_usd, "USD",
+            "The same for an hour; else as --cache-write", Need::optional, check_rate)
+      .text("--card", &Arguments::file, "FILE",
+            "All rates as JSON, with the keys of a price row (docs/reference/prices.md)")
+      .flag("--ceiling", &Arguments::is_ceiling,
+            "The model's price is not known; it costs at most this")
       .flag("--remove", &Arguments::is_removal, "Go back to the catalog's price")
       .example("claviger model price local/my-model --owner me --input 0 --output 0");
   CLI::App& alias = group("alias", "Names of one's own for models, with what stands in for them");
@@ -366,9 +380,14 @@ void Grammar::declare_budgets() {
             Need::required, check_period)
       .text("--warn", &Arguments::warn, "PERCENTS", "When to warn (50,80,95,100)", Need::optional,
             check_warnings)
-      .text("--when-exhausted", &Arguments::when_exhausted, "POLICY",
-            "clamp (the default: shorter answers while they fit) or refuse", Need::optional,
-            check_policy)
+      .text(
+          "--when-exhausted", &Arguments::when_exhausted, "POLICY",
+          "clamp (the default: shorter answers while they fit), queue (wait), downgrade or refuse",
+          Need::optional, check_policy)
+      .text("--downgrade-to", &Arguments::downgrade_to, "MODELS",
+            "Models that may stand in: provider/model[,...]; the cheapest is asked first")
+      .text("--time-zone", &Arguments::time_zone, "ZONE",
+            "Where its days begin, like Europe/Berlin; else its owner's")
       .example("claviger budget set --scope owner:me --limit 5.00 --per month");
   leaf(budget, "list", "List budgets and how they stand", budget_list);
   leaf(budget, "show", "One budget: limit, spent, held, unconfirmed, left", budget_show)
@@ -380,6 +399,8 @@ void Grammar::declare_budgets() {
       .positional("id", "Its id, e.g. bud_1", row_id("bud"));
   leaf(budget, "uncertain", "Requests whose cost no bill has confirmed, the oldest 1000",
        budget_uncertain);
+  leaf(budget, "confirm-clock", "Say that the server's clock is right after it jumped",
+       budget_confirm_clock);
   leaf(budget, "reconcile", "Correct a request's cost from the provider's bill", budget_reconcile)
       .positional("request", "The request's id", check_request_id)
       .text("--cost", &Arguments::cost_usd, "USD", "What it really cost", Need::required,
@@ -464,10 +485,9 @@ void Grammar::declare_catalog() {
       .example("claviger estimate --model openai/gpt-4o-mini < request.json");
   leaf(app_, "price", "What an answer on standard input cost, line by line", price_answer)
       .text("--provider", &Arguments::provider, "ID", "openai, openrouter, …")
-      .text("--model", &Arguments::model, "ID", "The model, as the provider calls it",
-            Need::required)
+      .text("--model", &Arguments::model, "ID", "The model, as the provider calls it")
       .text("--batch", &Arguments::batch_file, "FILE",
-            "A file with an answer on each line, instead of standard input")
+            "Cases as JSON lines with id, provider, model, dialect, body; - is standard input")
       .example("claviger price --provider openai --model gpt-4o-mini < answer.json");
 }
 

@@ -59,8 +59,8 @@ std::string check_period(const std::string& text) {
 }
 
 std::string check_policy(const std::string& text) {
-  if (console::parse_when_exhausted(text) || console::is_later_policy(text)) return {};
-  return fault(text, "policy", "clamp or refuse");
+  if (console::parse_when_exhausted(text)) return {};
+  return fault(text, "policy", "clamp, queue, downgrade or refuse");
 }
 
 std::string check_warnings(const std::string& text) {

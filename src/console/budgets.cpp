@@ -71,12 +71,9 @@ Outcome<budget::Period> read_period(std::string_view text) {
 Outcome<budget::WhenExhausted> read_policy(std::string_view text) {
   if (text.empty()) return budget::WhenExhausted::clamp;
   if (const auto policy = parse_when_exhausted(text)) return *policy;
-  if (is_later_policy(text)) {
-    return problem(422, "comes_later", fmt::format("\"{}\" is not offered yet", text),
-                   "use clamp (lowers the bound on the output) or refuse");
-  }
   return bad_value("when_exhausted", fmt::format("\"{}\" is not known", text),
-                   "use clamp or refuse");
+                   "use clamp (shorter answers while they fit), queue (wait until it fits), "
+                   "downgrade (a cheaper model) or refuse");
 }
 
 Outcome<std::vector<int>> read_warnings(const std::vector<std::int64_t>& percents) {
@@ -93,6 +90,33 @@ Outcome<std::vector<int>> read_warnings(const std::vector<std::int64_t>& percent
   return warnings;
 }
 
+Outcome<void> read_downgrades(std::vector<std::string> models, budget::Budget& budget) {
+  const bool downgrades = budget.terms.when_exhausted == budget::WhenExhausted::downgrade;
+  if (downgrades && models.empty()) {
+    return bad_value("downgrade_to", "there is no model to downgrade to",
+                     "name one or more, like openai/gpt-4o-mini; the cheapest is asked first");
+  }
+  if (!downgrades && !models.empty()) {
+    return bad_value("downgrade_to", "this budget does not downgrade",
+                     "set when_exhausted to downgrade, or leave the models out");
+  }
+  if (models.size() > budget::kDowngradesMax) {
+    return bad_value("downgrade_to", "these are too many models",
+                     fmt::format("name {} at most", budget::kDowngradesMax));
+  }
+  for (const std::string& model : models) {
+    const bool is_plain =
+        !model.empty() && model.size() <= kNameBytesMax &&
+        std::ranges::all_of(model, [](unsigned char c) { return c > ' ' && c != 0x7F; });
+    if (!is_plain) {
+      return bad_value("downgrade_to", fmt::format("\"{}\" is no model's name", model),
+                       "use provider/model or an alias");
+    }
+  }
+  budget.downgrade_to = std::move(models);
+  return {};
+}
+
 Outcome<budget::Budget> read_budget(const Registry& registry, std::string_view body) {
   Fields fields(body);
   const std::string scope_text = fields.text("scope");
@@ -100,6 +124,8 @@ Outcome<budget::Budget> read_budget(const Registry& registry, std::string_view b
   const std::string period_text = fields.text("per");
   const auto warn = fields.numbers_if_any("warn");
   const std::string policy_text = fields.text_if_any("when_exhausted");
+  const std::string time_zone = fields.text_if_any("time_zone");
+  std::vector<std::string> downgrade_to = fields.texts_if_any("downgrade_to");
   if (auto read = fields.finish(); !read) return std::unexpected(read.error());
 
   budget::Budget budget;
@@ -116,6 +142,15 @@ Outcome<budget::Budget> read_budget(const Registry& registry, std::string_view b
     budget.warn_percents = std::move(*warnings);
   }
   budget.terms = {.id = {}, .limit = limit, .period = *period, .when_exhausted = *policy};
+  if (!time_zone.empty()) {
+    if (auto checked = check_time_zone(time_zone); !checked) {
+      return std::unexpected(checked.error());
+    }
+    budget.time_zone = time_zone;
+  }
+  if (auto read = read_downgrades(std::move(downgrade_to), budget); !read) {
+    return std::unexpected(read.error());
+  }
   return budget;
 }
 
@@ -168,6 +203,8 @@ Task<std::string> budget_json(Registry& registry, budget::Budget budget) {
       .text("per", to_text(budget.terms.period))
       .raw("warn", warn.finish())
       .text("when_exhausted", to_text(budget.terms.when_exhausted))
+      .texts("downgrade_to", budget.downgrade_to)
+      .text("time_zone", budget.terms.zone.name())
       .id("rule", budget.rule);
   std::optional<budget::Balance> balance;
   if (budget.scope != budget::Scope::each_owner) {
@@ -180,10 +217,17 @@ Task<std::string> budget_json(Registry& registry, budget::Budget budget) {
         .usd("unconfirmed_usd", balance->unconfirmed)
         .usd("left_usd", balance->left)
         .time("period_start", balance->period_start)
-        .time("resets_at", balance->resets_at);
+        .time("resets_at", balance->resets_at)
+        .truth("clock_in_doubt", balance->clock_in_doubt);
+    if (balance->resets_at) {
+      json.text("resets_at_local", budget::text_in(budget.terms.zone, *balance->resets_at));
+    } else {
+      json.null("resets_at_local");
+    }
   } else {
     for (const char* const name :
-         {"spent_usd", "held_usd", "unconfirmed_usd", "left_usd", "period_start", "resets_at"}) {
+         {"spent_usd", "held_usd", "unconfirmed_usd", "left_usd", "period_start", "resets_at",
+          "clock_in_doubt", "resets_at_local"}) {
       json.null(name);
     }
   }
@@ -221,7 +265,9 @@ Task<Outcome<Reply>> set_budget(Registry& registry, Call& call) {
   if (auto put = co_await registry.put_in_force(Touched::anything_else); !put) {
     co_return std::unexpected(put.error());
   }
-  co_return Reply{.status = is_new ? 201 : 200, .body = co_await budget_json(registry, *wanted)};
+  const budget::Budget* const in_force = registry.world().budgets->find(wanted->terms.id);
+  co_return Reply{.status = is_new ? 201 : 200,
+                  .body = co_await budget_json(registry, in_force ? *in_force : *wanted)};
 }
 
 Task<Outcome<Reply>> show_budget(Registry& registry, Call& call) {

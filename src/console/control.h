@@ -72,6 +72,8 @@ class Operations {
   /// /keys/confirm): the snapshot's directory is then built without any.
   virtual bool are_keys_disabled() = 0;
   virtual std::expected<void, std::string> confirm_keys() = 0;
+  /// The operator says that the wall clock is right: budget periods open again.
+  virtual void confirm_clock() = 0;
   virtual std::vector<Finding> examine() = 0;
   struct Status {
     std::string version;

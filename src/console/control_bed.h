@@ -40,6 +40,8 @@ class OperationsDouble final : public Operations {
   }
   std::expected<void, std::string> rotate_root_key() override { return outcome(); }
   bool are_keys_disabled() override { return keys_disabled; }
+  void confirm_clock() override { ++clock_confirmations; }
+  int clock_confirmations = 0;
   std::expected<void, std::string> confirm_keys() override {
     keys_disabled = false;
     return outcome();

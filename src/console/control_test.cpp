@@ -156,14 +156,70 @@ TEST_F(ControlApi, ALimitSetForAnOwnerBeatsTheRuleFromThenOn) {
   EXPECT_EQ(must("GET", "/budgets/" + id).member("rule"), "null");
 }
 
+TEST_F(ControlApi, ABudgetsDaysBeginWhereItsOwnerLives) {
+  must("POST", "/owners", R"({"name":"alice"})");
+  const std::string id =
+      must("POST", "/budgets", R"({"scope":"owner:alice","limit_usd":"5.00","per":"day"})")
+          .member("id");
+  EXPECT_EQ(must("GET", "/budgets/" + id).member("time_zone"), "UTC");
+
+  EXPECT_EQ(must("PUT", "/owners/alice/time-zone", R"({"time_zone":"Asia/Kathmandu"})")
+                .member("time_zone"),
+            "Asia/Kathmandu");
+
+  const Said shown = must("GET", "/budgets/" + id);
+  EXPECT_EQ(shown.member("time_zone"), "Asia/Kathmandu");
+  EXPECT_TRUE(shown.member("resets_at_local").ends_with("T00:00:00+05:45"));
+  EXPECT_EQ(world_->budgets->budgets()[0].terms.zone.name(), "Asia/Kathmandu");
+
+  must("POST", "/budgets",
+       R"({"scope":"owner:alice","limit_usd":"5.00","per":"day","time_zone":"Europe/Berlin"})");
+  EXPECT_EQ(must("GET", "/budgets/" + id).member("time_zone"), "Europe/Berlin");
+}
+
+TEST_F(ControlApi, ABudgetDowngradesToTheModelsOnItsList) {
+  const Said set = must("POST", "/budgets",
+                        R"({"scope":"workspace","limit_usd":"5.00","per":"day",)"
+                        R"("when_exhausted":"downgrade","downgrade_to":["a/b","c/d"]})");
+  EXPECT_EQ(set.member("when_exhausted"), "downgrade");
+  EXPECT_EQ(world_->budgets->budgets()[0].downgrade_to, (std::vector<std::string>{"a/b", "c/d"}));
+}
+
+TEST_F(ControlApi, LimitsThatMeanNothingAreRefusedAndNothingIsStored) {
+  for (const char* const limit : {"-1", "-0.01", "nan", "inf", "1e9", "0x10", "1,000", "5 EUR",
+                                  "\u20ac5", "", " 1", "1.0000000001", "99999999999999999999"}) {
+    const Said said =
+        ask("POST", "/budgets",
+            std::string(R"({"scope":"workspace","limit_usd":")") + limit + R"(","per":"day"})");
+    EXPECT_EQ(said.status, 400) << limit;
+    EXPECT_EQ(said.error("code"), "bad_value") << limit;
+  }
+  for (const char* const body :
+       {R"({"scope":"workspace","limit_usd":"1","per":""})",
+        R"({"scope":"workspace","limit_usd":"1","per":"0d"})",
+        R"({"scope":"workspace","limit_usd":"1","per":"day","time_zone":"Mars/Olympus"})",
+        R"({"scope":"workspace","limit_usd":"1","per":"day","when_exhausted":"downgrade"})",
+        R"({"scope":"workspace","limit_usd":"1","per":"day","downgrade_to":["a/b"]})",
+        R"({"scope":"workspace","limit_usd":"1","per":"day","when_exhausted":"downgrade",)"
+        R"("downgrade_to":["a b"]})"}) {
+    EXPECT_EQ(ask("POST", "/budgets", body).error("code"), "bad_value") << body;
+  }
+  EXPECT_EQ(must("GET", "/budgets").count(), 0u);
+}
+
+TEST_F(ControlApi, AnOperatorCanSayThatTheClockIsRight) {
+  must("POST", "/clock/confirm");
+  EXPECT_EQ(operations_.clock_confirmations, 1);
+}
+
 TEST_F(ControlApi, WhatIsNotOfferedYetIsSaidAndNotIgnored) {
   must("POST", "/owners", R"({"name":"alice"})");
   EXPECT_EQ(ask("POST", "/budgets", R"({"scope":"each-user","limit_usd":"1","per":"day"})").status,
             422);
   EXPECT_EQ(ask("POST", "/budgets",
-                R"({"scope":"owner:alice","limit_usd":"1","per":"day","when_exhausted":"queue"})")
+                R"({"scope":"owner:alice","limit_usd":"1","per":"day","when_exhausted":"someday"})")
                 .error("code"),
-            "comes_later");
+            "bad_value");
   EXPECT_TRUE(world_->budgets->budgets().empty());
 }
 
@@ -249,6 +305,24 @@ TEST_F(ControlApi, ACredentialThatSomebodyMovedToAnotherHostIsShownAndCanOnlyBeR
   EXPECT_EQ(ask("POST", "/credentials/" + id + "/rotate", R"({"key":"sk-new-one"})").status, 404);
   must("DELETE", "/credentials/" + id);
   EXPECT_EQ(must("GET", "/credentials").count(), 0u);
+}
+
+TEST_F(ControlApi, TheWorkspaceStatesPricesOfItsOwnPlacesWithEverythingThatIsBilled) {
+  must("POST", "/owners", R"({"name":"alice"})");
+  must("POST", "/credentials", R"({"workspace":true,"provider":"openai","key":"sk-abcdef"})");
+  const OwnerId alice = world_->directory->find_owner("alice")->id;
+  must("PUT", "/prices",
+       R"({"workspace":true,"model":"openai/gpt-new","ceiling":true,"card":)"
+       R"("{\"input\":\"7\",\"output\":\"9\",\"pieces\":{\"web_search\":\"0.01\"},)"
+       R"(\"batch\":{\"input\":\"3.5\",\"output\":\"4.5\"}}"})");
+  const auto target = world_->routes->resolve("openai/gpt-new", alice);
+  ASSERT_TRUE(target && target->price);
+  EXPECT_EQ(target->price->kind, catalog::PriceKind::upper_bound);
+  EXPECT_EQ(target->price->units[exchange::Unit::web_search]->picos, 10'000'000'000);
+  EXPECT_EQ(target->price->card_of(exchange::ServiceTier::batch)->input.picos, 3'500'000);
+  EXPECT_EQ(must("GET", "/prices").count(), 1u);
+  must("DELETE", "/prices?workspace=true&model=openai/gpt-new");
+  EXPECT_FALSE(world_->routes->resolve("openai/gpt-new", alice)->price);
 }
 
 TEST_F(ControlApi, AStatedPriceIsWhatARequestIsHeldAt) {
@@ -462,8 +536,10 @@ TEST_F(ControlApi, EveryRefusalHasACodeAMessageAndARemedy) {
       {"POST", "/keys", R"({"owner":"alice","app":"notes","requests_per_minute":-3})", 400,
        "bad_value"},
       {"PUT", "/prices",
-       R"({"model":"a/b","input_usd_per_million":"1","output_usd_per_million":"1"})", 422,
-       "comes_later"},
+       R"({"model":"a/b","input_usd_per_million":"1","output_usd_per_million":"1"})", 400,
+       "missing_field"},
+      {"PUT", "/prices", R"({"model":"a/b","workspace":true,"card":"{\"inptu\":\"1\"}"})", 400,
+       "bad_value"},
   };
   for (const Case& each : cases) {
     const Said said = ask(each.method, each.target, each.body);

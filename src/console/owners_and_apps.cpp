@@ -68,6 +68,26 @@ Task<Outcome<Reply>> add_owner(Registry& registry, Call& call) {
   co_return Reply{.status = 201, .body = to_json(*added)};
 }
 
+Task<Outcome<Reply>> set_time_zone(Registry& registry, Call& call) {
+  Fields fields(call.request.body);
+  const std::string time_zone = fields.text("time_zone");
+  if (auto read = fields.finish(); !read) co_return std::unexpected(read.error());
+  if (auto checked = check_time_zone(time_zone); !checked) {
+    co_return std::unexpected(checked.error());
+  }
+  const auto owner = registry.owner(call.parts[0]);
+  if (!owner) co_return std::unexpected(owner.error());
+  access::Owner changed = **owner;
+  changed.time_zone = time_zone;
+  if (auto done = registry.parts.access.set_time_zone(changed.id, time_zone); !done) {
+    co_return of_store(done.error(), "owner", changed.name, "");
+  }
+  if (auto put = co_await registry.put_in_force(Touched::anything_else); !put) {
+    co_return std::unexpected(put.error());
+  }
+  co_return Reply{.body = to_json(changed)};
+}
+
 Task<Outcome<Reply>> remove_owner(Registry& registry, Call& call) {
   const auto owner = registry.owner(call.parts[0]);
   if (!owner) co_return std::unexpected(owner.error());

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "catalog/price_row.h"
 #include "console/fields.h"
 #include "console/json_out.h"
 #include "console/routes.h"
@@ -11,14 +12,20 @@ namespace {
 
 constexpr std::size_t kModelBytesMax = 256;
 
+/// Bounds what is kept of one price; a card with every rate and ten tiers is a tenth of it.
+constexpr std::size_t kCardBytesMax = 16384;
+
 std::string to_json(const Registry& registry, const catalog::OwnerPrice& stated) {
+  const bool is_workspace = stated.owner.is_none();
   return JsonObject()
-      .text("owner", registry.name_of(stated.owner))
+      .text("owner", is_workspace ? "workspace" : registry.name_of(stated.owner))
       .id("owner_id", stated.owner)
       .text("model", stated.model)
       .rate("input_usd_per_million", stated.price.input)
       .rate("output_usd_per_million", stated.price.output)
       .rate("cached_input_usd_per_million", stated.price.cached_input)
+      .truth("ceiling", stated.price.kind == catalog::PriceKind::upper_bound)
+      .raw("card", catalog::write_stated_price(stated.price))
       .time("stated_at", stated.stated_at)
       .finish();
 }
@@ -50,11 +57,22 @@ Outcome<std::string> full_model(const Registry& registry, const std::string& nam
   return "local/" + (*local)->name;
 }
 
+/// Who says it.
+struct Sayer {
+  std::string owner;
+  bool is_workspace = false;
+};
+
 /// Whose price it is. A model file's owner need not be said.
-Outcome<OwnerId> price_owner(const Registry& registry, const std::string& owner_text,
+Outcome<OwnerId> price_owner(const Registry& registry, const Sayer& sayer,
                              const std::string& model_text) {
-  if (!owner_text.empty()) {
-    const auto owner = registry.owner(owner_text);
+  if (sayer.is_workspace && !sayer.owner.empty()) {
+    return bad_value("workspace", "an owner is named too",
+                     "say --owner NAME or --workspace, not both");
+  }
+  if (sayer.is_workspace) return OwnerId{};
+  if (!sayer.owner.empty()) {
+    const auto owner = registry.owner(sayer.owner);
     if (!owner) return std::unexpected(owner.error());
     return (*owner)->id;
   }
@@ -63,9 +81,39 @@ Outcome<OwnerId> price_owner(const Registry& registry, const std::string& owner_
     if (!local) return std::unexpected(local.error());
     return (*local)->owner;
   }
-  return problem(422, "comes_later",
-                 "prices of the whole workspace cannot be stated yet, only those of an owner",
-                 "say whose price it is: --owner NAME (field owner)");
+  return problem(400, "missing_field", "it is not said whose price this is",
+                 "say --owner NAME (field owner), or --workspace (field workspace) for the "
+                 "workspace's own credentials");
+}
+
+/// The price by its fields, or as a whole in `card`.
+Outcome<catalog::Price> stated_price(Fields& fields) {
+  const std::string card = fields.text_if_any("card");
+  const bool is_ceiling = fields.truth_if_any("ceiling");
+  catalog::Price price;
+  if (!card.empty()) {
+    if (card.size() > kCardBytesMax) {
+      return bad_value("card", "it is longer than 16384 bytes", "leave out what is not needed");
+    }
+    auto read = catalog::read_stated_price(card);
+    if (!read) {
+      return bad_value("card", fmt::format("it {}", read.error()),
+                       "send a JSON object with the keys of a price row, e.g. "
+                       "{\"input\": \"3\", \"output\": \"15\"}");
+    }
+    price = std::move(*read);
+  } else {
+    price.input = fields.rate("input_usd_per_million");
+    price.output = fields.rate("output_usd_per_million");
+    price.cached_input = fields.rate_if_any("cached_input_usd_per_million").value_or(price.input);
+    // Who writes to a cache pays at least for reading the input.
+    price.cache_write = fields.rate_if_any("cache_write_usd_per_million").value_or(price.input);
+    price.cache_write_1h =
+        fields.rate_if_any("cache_write_1h_usd_per_million").value_or(price.cache_write);
+  }
+  if (is_ceiling) price.kind = catalog::PriceKind::upper_bound;
+  price.source = "owner";
+  return price;
 }
 
 }  // namespace
@@ -81,24 +129,21 @@ Task<Outcome<Reply>> list_prices(Registry& registry, Call& call) {
 
 Task<Outcome<Reply>> put_price(Registry& registry, Call& call) {
   Fields fields(call.request.body);
-  const std::string owner_text = fields.text_if_any("owner");
+  const Sayer sayer{.owner = fields.text_if_any("owner"),
+                    .is_workspace = fields.truth_if_any("workspace")};
   const std::string model_text = fields.text("model");
-  const PicoUsdPerUnit input = fields.rate("input_usd_per_million");
-  const PicoUsdPerUnit output = fields.rate("output_usd_per_million");
-  const PicoUsdPerUnit cached = fields.rate_if_any("cached_input_usd_per_million").value_or(input);
+  const auto price = stated_price(fields);
+  if (!price) co_return std::unexpected(price.error());
   if (auto read = fields.finish(); !read) co_return std::unexpected(read.error());
-  const auto owner = price_owner(registry, owner_text, model_text);
+  const auto owner = price_owner(registry, sayer, model_text);
   if (!owner) co_return std::unexpected(owner.error());
   const auto model = full_model(registry, model_text);
   if (!model) co_return std::unexpected(model.error());
 
-  // Who writes to a cache pays at least for reading the input.
-  catalog::OwnerPrice stated{
-      .owner = *owner, .model = *model, .price = {}, .stated_at = registry.parts.clock.wall_now()};
-  stated.price.input = stated.price.cache_write = stated.price.cache_write_1h = input;
-  stated.price.cached_input = cached;
-  stated.price.output = output;
-  stated.price.source = "owner";
+  const catalog::OwnerPrice stated{.owner = *owner,
+                                   .model = *model,
+                                   .price = *price,
+                                   .stated_at = registry.parts.clock.wall_now()};
   if (auto put = registry.parts.prices.put(stated); !put) {
     co_return of_price_store(put.error(), *model);
   }
@@ -109,7 +154,7 @@ Task<Outcome<Reply>> put_price(Registry& registry, Call& call) {
 }
 
 Task<Outcome<Reply>> remove_price(Registry& registry, Call& call) {
-  if (auto checked = call.check_query({"owner", "model"}); !checked) {
+  if (auto checked = call.check_query({"owner", "workspace", "model"}); !checked) {
     co_return std::unexpected(checked.error());
   }
   const std::string model_text(call.asked("model"));
@@ -117,7 +162,9 @@ Task<Outcome<Reply>> remove_price(Registry& registry, Call& call) {
     co_return problem(400, "missing_parameter", "the query parameter \"model\" is missing",
                       "send DELETE /prices?owner=NAME&model=provider/model");
   }
-  const auto owner = price_owner(registry, std::string(call.asked("owner")), model_text);
+  const Sayer sayer{.owner = std::string(call.asked("owner")),
+                    .is_workspace = call.asked("workspace") == "true"};
+  const auto owner = price_owner(registry, sayer, model_text);
   if (!owner) co_return std::unexpected(owner.error());
   const auto model = full_model(registry, model_text);
   if (!model) co_return std::unexpected(model.error());

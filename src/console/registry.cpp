@@ -44,7 +44,44 @@ bool holds_money(const budget::Budget& budget) {
   return budget.scope != budget::Scope::each_owner;
 }
 
+/// In whose time zone a budget's periods begin, where it has none of its own.
+OwnerId owner_of(const budget::Budget& budget, const std::vector<access::VirtualKey>& keys) {
+  if (budget.scope == budget::Scope::owner) return OwnerId{budget.subject};
+  if (budget.scope == budget::Scope::virtual_key) {
+    const auto key = std::ranges::find(keys, VirtualKeyId{budget.subject}, &access::VirtualKey::id);
+    if (key != keys.end()) return key->owner;
+  }
+  return OwnerId{};
+}
+
+/// What the ledger has to know, and the store keeps in other words.
+Outcome<void> complete_terms(budget::Budget& budget, const std::vector<access::Owner>& owners,
+                             const std::vector<access::VirtualKey>& keys) {
+  for (const int percent : budget.warn_percents) budget.terms.warn_at.add(percent);
+  std::string name = budget.time_zone;
+  if (name.empty()) {
+    const auto owner = std::ranges::find(owners, owner_of(budget, keys), &access::Owner::id);
+    name = owner == owners.end() ? "UTC" : owner->time_zone;
+  }
+  const auto zone = budget::TimeZone::find(name);
+  if (!zone) {
+    return problem(
+        503, "time_zone_missing",
+        fmt::format("the time zone \"{}\" of {} is not known here", name, budget.terms.id.text()),
+        "install the package tzdata, and start the server again");
+  }
+  budget.terms.zone = *zone;
+  return {};
+}
+
 }  // namespace
+
+Outcome<void> check_time_zone(std::string_view name) {
+  const auto zone = budget::TimeZone::find(name);
+  if (zone) return {};
+  return bad_value("time_zone", fmt::format("\"{}\" is not known here as a time zone", name),
+                   std::string(budget::explain(zone.error())));
+}
 
 /// Everything that the stores say, read at one moment.
 struct Registry::Loaded {
@@ -84,6 +121,11 @@ Outcome<Registry::Loaded> Registry::load() const {
   if (!owners || !apps || !keys || !admins || !budgets || !prices || !aliases || !models ||
       !allowances) {
     return store_unavailable();
+  }
+  for (budget::Budget& budget : *budgets) {
+    if (auto done = complete_terms(budget, *owners, *keys); !done) {
+      return std::unexpected(done.error());
+    }
   }
   return Loaded{.owners = std::move(*owners),
                 .apps = std::move(*apps),

@@ -17,6 +17,9 @@ namespace claviger::console {
 /// Whether a change may have touched credentials: then they are opened again.
 enum class Touched : std::uint8_t { credentials, anything_else };
 
+/// 400 where this machine knows no such time zone.
+Outcome<void> check_time_zone(std::string_view name);
+
 /// Threads: the control thread only.
 class Registry {
  public:

@@ -9,6 +9,7 @@
 #include "console/json_out.h"
 #include "console/routes.h"
 #include "console/text_forms.h"
+#include "fault/rules.h"
 #include "record/record_json.h"
 
 namespace claviger::console {
@@ -133,6 +134,22 @@ std::string with_member(std::string object, std::string_view name, std::string_v
   return fmt::format("{},\"{}\":{}}}", object, name, json);
 }
 
+/// What the rules say about the cause that the record names; null where nothing failed, or where
+/// the failure was our own and its answer said it all.
+std::string verdict_of(const record::Record& record) {
+  const fault::RuleBook& book = fault::RuleBook::embedded();
+  const auto index = book.find_cause(record.error_code);
+  if (record.at_fault.empty() || !index) return "null";
+  const fault::Cause& cause = book.causes[*index];
+  return JsonObject()
+      .text("at_fault", record.at_fault)
+      .text("cause", cause.name)
+      .text("say", cause.say)
+      .text("remedy", cause.remedy)
+      .text("retry", to_string(cause.retry))
+      .finish();
+}
+
 }  // namespace
 
 Task<Outcome<Reply>> list_requests(Registry& registry, Call& call) {
@@ -173,6 +190,7 @@ Task<Outcome<Reply>> show_request(Registry& registry, Call& call) {
   JsonArray holds;
   for (const budget::AttemptMoney& money : *attempts) holds.add(to_json(money));
   std::string body = with_member(record::to_json(*record), "holds", holds.finish());
+  body = with_member(std::move(body), "verdict", verdict_of(*record));
   co_return Reply{
       .body = with_member(std::move(body), "budgets", co_await budgets_of(registry, *record))};
 }

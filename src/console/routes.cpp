@@ -11,6 +11,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/owners", Order::any, list_owners},
     {"POST", "/owners", Order::one_by_one, add_owner},
     {"DELETE", "/owners/{owner}", Order::one_by_one, remove_owner},
+    {"PUT", "/owners/{owner}/time-zone", Order::one_by_one, set_time_zone},
     {"GET", "/apps", Order::any, list_apps},
     {"POST", "/apps", Order::one_by_one, add_app},
     {"DELETE", "/apps/{app}", Order::one_by_one, remove_app},
@@ -64,6 +65,7 @@ constexpr Route kRoutes[] = {
     {"POST", "/backup", Order::one_by_one, make_backup},
     {"POST", "/config/check", Order::any, check_config},
     {"POST", "/config/reload", Order::one_by_one, reload_config},
+    {"POST", "/clock/confirm", Order::one_by_one, confirm_clock},
     {"GET", "/doctor", Order::any, show_doctor},
     {"GET", "/status", Order::any, show_status},
 };

@@ -54,6 +54,8 @@ Task<Outcome<Reply>> remove_app(Registry& registry, Call& call);
 Task<Outcome<Reply>> list_keys(Registry& registry, Call& call);
 Task<Outcome<Reply>> add_key(Registry& registry, Call& call);
 Task<Outcome<Reply>> confirm_keys(Registry& registry, Call& call);
+Task<Outcome<Reply>> set_time_zone(Registry& registry, Call& call);
+Task<Outcome<Reply>> confirm_clock(Registry& registry, Call& call);
 Task<Outcome<Reply>> revoke_key(Registry& registry, Call& call);
 Task<Outcome<Reply>> list_admin_keys(Registry& registry, Call& call);
 Task<Outcome<Reply>> add_admin_key(Registry& registry, Call& call);

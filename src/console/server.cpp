@@ -96,6 +96,15 @@ Task<Outcome<Reply>> reload_config(Registry& registry, Call& call) {
   co_return Reply{.body = JsonObject().texts("changes", *changes).finish()};
 }
 
+Task<Outcome<Reply>> confirm_clock(Registry& registry, Call& call) {
+  if (auto read = read_nothing(call); !read) co_return std::unexpected(read.error());
+  registry.parts.operations.confirm_clock();
+  co_return Reply{.body = JsonObject()
+                              .text("time", budget::text_in(budget::TimeZone(),
+                                                            registry.parts.clock.wall_now()))
+                              .finish()};
+}
+
 Task<Outcome<Reply>> show_doctor(Registry& registry, Call& call) {
   if (auto checked = call.check_query({}); !checked) co_return std::unexpected(checked.error());
   co_return Reply{.body = list_of(registry.parts.operations.examine(), [](const Finding& finding) {

@@ -41,8 +41,10 @@ constexpr Words<Period, 5> kPeriods{{{{Period::request, "request"},
                                       {Period::week, "week"},
                                       {Period::month, "month"},
                                       {Period::total, "total"}}}};
-constexpr Words<WhenExhausted, 2> kPolicies{
-    {{{WhenExhausted::refuse, "refuse"}, {WhenExhausted::clamp, "clamp"}}}};
+constexpr Words<WhenExhausted, 4> kPolicies{{{{WhenExhausted::refuse, "refuse"},
+                                              {WhenExhausted::clamp, "clamp"},
+                                              {WhenExhausted::downgrade, "downgrade"},
+                                              {WhenExhausted::queue, "queue"}}}};
 constexpr Words<Grouping, 6> kGroupings{{{{Grouping::model, "model"},
                                           {Grouping::app, "app"},
                                           {Grouping::owner, "owner"},
@@ -209,10 +211,6 @@ std::optional<WhenExhausted> parse_when_exhausted(std::string_view text) {
 std::string_view to_text(WhenExhausted when) {
   return kPolicies.of(when);
 }
-bool is_later_policy(std::string_view text) {
-  return text == "downgrade" || text == "queue";
-}
-
 std::optional<Grouping> parse_grouping(std::string_view text) {
   return kGroupings.parse(text);
 }

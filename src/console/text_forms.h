@@ -28,10 +28,9 @@ std::optional<std::chrono::seconds> parse_span(std::string_view text);
 std::optional<budget::Period> parse_period(std::string_view text);
 std::string_view to_text(budget::Period period);
 
-/// refuse, clamp. `downgrade` and `queue` are known words, but not offered yet.
+/// refuse, clamp, downgrade, queue.
 std::optional<budget::WhenExhausted> parse_when_exhausted(std::string_view text);
 std::string_view to_text(budget::WhenExhausted when);
-bool is_later_policy(std::string_view text);
 
 /// model, app, owner, credential, user, day
 std::optional<record::Grouping> parse_grouping(std::string_view text);

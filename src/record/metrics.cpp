@@ -58,6 +58,7 @@ struct alignas(128) Shard {
              metric_operations_max>
       requests{};
   std::array<Counter, metric_providers_max> cost_nanos{};
+  std::array<Counter, metric_faults_max> faults{};
   std::array<Counter, kKinds.size()> tokens{};
   Counter budget_refusals{0};
   Counter clamped{0};
@@ -106,6 +107,7 @@ struct Metrics::State {
   }
 
   void render_requests(Exposition& out) const;
+  void render_faults(Exposition& out) const;
   void render_usage(Exposition& out) const;
   void render_levels(Exposition& out) const;
   template <typename Of, std::size_t kBounds>
@@ -116,6 +118,7 @@ struct Metrics::State {
   std::vector<Shard> shards;
   LabelSet<metric_operations_max> operations;
   LabelSet<metric_providers_max> providers;
+  LabelSet<metric_faults_max> faults;  ///< "party cause"
   std::atomic<std::int64_t> records_lost{0};
 };
 
@@ -135,6 +138,10 @@ void Metrics::count(const Record& record) {
   const std::size_t provider = state_->providers.number_of(routed.empty() ? "none" : routed);
   add(shard.requests[operation][provider][status_class(record.status)], 1);
   add(shard.cost_nanos[provider], record.cost.nanos());
+
+  if (!record.at_fault.empty()) {
+    add(shard.faults[state_->faults.number_of(record.at_fault + ' ' + record.error_code)], 1);
+  }
 
   const exchange::Usage& usage = record.usage;
   add(shard.tokens[input], usage.input_tokens);
@@ -181,6 +188,21 @@ void Metrics::State::render_requests(Exposition& out) const {
                    exact_decimal(count, 0));
       }
     }
+  }
+}
+
+void Metrics::State::render_faults(Exposition& out) const {
+  out.family("claviger_faults_total", "counter",
+             "Failed requests, by the party at fault and the cause (docs/reference/faults.md).");
+  for (std::size_t fault = 0; fault < metric_faults_max; ++fault) {
+    const auto count = total([&](const Shard& s) -> const Counter& { return s.faults[fault]; });
+    if (count == 0) continue;
+    const std::string_view pair = faults.value_of(fault);
+    const std::size_t space = std::min(pair.find(' '), pair.size());
+    out.sample("",
+               {{"at_fault", pair.substr(0, space)},
+                {"cause", pair.substr(std::min(space + 1, pair.size()))}},
+               exact_decimal(count, 0));
   }
 }
 
@@ -241,6 +263,7 @@ void Metrics::State::render_levels(Exposition& out) const {
 std::string Metrics::render() const {
   Exposition out;
   state_->render_requests(out);
+  state_->render_faults(out);
   state_->render_histogram(out, "claviger_request_duration_seconds",
                            "From a request's first byte to its answer's last.", kAnswerBoundsUs,
                            [](const Shard& s) -> auto& { return s.duration; });

@@ -24,6 +24,8 @@ inline constexpr std::string_view metrics_content_type = "text/plain; version=0.
 /// Distinct operations and providers that get a time series of their own, one of them "other".
 inline constexpr std::size_t metric_operations_max = 16;
 inline constexpr std::size_t metric_providers_max = 64;
+/// Distinct pairs of party and cause; what does not fit is counted as "other".
+inline constexpr std::size_t metric_faults_max = 192;
 
 /// Threads: any method, from any thread, concurrently; all but render() without locks.
 class Metrics {

@@ -222,5 +222,19 @@ TEST(Exposition, DecimalsAreExact) {
             "1267650600228229401496703205376");
 }
 
+TEST(Metrics, FailuresAreCountedByPartyAndCause) {
+  Metrics metrics({.version = "1", .revision = ""});
+  Record record;
+  record.status = 429;
+  record.at_fault = "account";
+  record.error_code = "insufficient_quota";
+  metrics.count(record);
+  metrics.count(record);
+  metrics.count(Record{});
+  EXPECT_NE(metrics.render().find(
+                "claviger_faults_total{at_fault=\"account\",cause=\"insufficient_quota\"} 2\n"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace claviger::record

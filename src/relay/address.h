@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "budget/ledger.h"
 #include "net/egress.h"
 #include "net/socket.h"
 
@@ -37,6 +38,23 @@ class HangupGuard final : net::HangupListener {
   void on_hangup() override { cancelled_.cancel(); }
   net::Socket& watched_;
   net::Socket& cancelled_;
+};
+
+/// While it lives, a caller who goes away does not wait for money any more.
+class ImpatienceGuard final : net::HangupListener {
+ public:
+  ImpatienceGuard(net::Socket& watched, budget::Patience& patience)
+      : watched_(watched), patience_(patience) {
+    watched_.set_hangup_listener(this);
+  }
+  ImpatienceGuard(const ImpatienceGuard&) = delete;
+  ImpatienceGuard& operator=(const ImpatienceGuard&) = delete;
+  ~ImpatienceGuard() override { watched_.set_hangup_listener(nullptr); }
+
+ private:
+  void on_hangup() override { patience_.end(); }
+  net::Socket& watched_;
+  budget::Patience& patience_;
 };
 
 }  // namespace claviger::relay

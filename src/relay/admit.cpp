@@ -162,6 +162,9 @@ Done Relay::choose_place(Job& job) {
 Done Relay::bound_cost(Job& job) {
   if (!job.attempt.target.price) return no(cannot_be_priced(job.attempt.target.model));
   const catalog::Price& price = *job.attempt.target.price;
+  if (price.has_unbounded_units) {
+    return no(costs_without_bound(job.attempt.target.model));
+  }
   if (!price.is_free()) {
     if (!job.request.unbounded_fields.empty()) {
       return no(cannot_be_bounded(job.attempt.target.model, job.request.unbounded_fields.front()));

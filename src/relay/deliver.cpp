@@ -10,6 +10,7 @@
 #include "relay/relay.h"
 #include "relay/settlement.h"
 #include "relay/stream_state.h"
+#include "relay/verdicts.h"
 
 namespace claviger::relay {
 namespace {
@@ -42,18 +43,6 @@ std::string headers_passed_back(const net::http::ResponseHead& head) {
   return lines;
 }
 
-/// Whole seconds, at most a day; nothing for dates, fractions and nonsense.
-std::optional<int> retry_after_of(const net::http::ResponseHead& head) {
-  const std::string_view value = head.value_of("retry-after");
-  int seconds = 0;
-  for (const char c : value) {
-    if (c < '0' || c > '9' || seconds > 86'400) return std::nullopt;
-    seconds = seconds * 10 + (c - '0');
-  }
-  if (value.empty() || seconds > 86'400) return std::nullopt;
-  return seconds;
-}
-
 /// The credential's key, which is alive as long as the job's snapshot.
 std::string_view key_of(const Job& job) {
   const auto* const credential = job.world->credentials->find(job.attempt.target.credential);
@@ -82,6 +71,12 @@ exchange::Span note(Job& job, const provider::AnswerReading& reading) {
   return reading.facts.usage;
 }
 
+/// JSON without its line breaks, as an event's data must be.
+std::string on_one_line(std::string json) {
+  std::erase_if(json, [](char c) { return c == '\n' || c == '\r'; });
+  return json;
+}
+
 }  // namespace
 
 Task<Done> Relay::deliver(Job& job, net::ProviderExchange& provider) {
@@ -100,9 +95,19 @@ Task<Done> Relay::deliver(Job& job, net::ProviderExchange& provider) {
     return deliver_stream(job, provider);
   }
   if (has_media_type(content_type, "json")) return deliver_whole(job, provider);
-  return give_up(
-      bad_provider_answer(job.attempt.target.provider,
-                          "it is neither JSON nor a stream of events; is the base URL right?"));
+  return read_no_answer(job, provider);
+}
+
+/// Neither JSON nor a stream of events: a captive portal, a proxy, a wrong base URL. It is read
+/// to be judged and never passed on.
+Task<Done> Relay::read_no_answer(Job& job, net::ProviderExchange& provider) {
+  const AnswerHead head(provider.head());
+  net::Buffer body;
+  auto read = co_await read_whole(job, provider, body, limits_.error_bytes_max);
+  if (job.record.caller_left) co_return Done{};
+  if (!read && body.size() == 0) co_return no(std::move(read.error()));
+  mask(body, key_of(job));
+  co_return no(judged_answer(job, head, body.bytes(), parts_.failures, parts_.reactor.now()));
 }
 
 Task<Done> Relay::read_whole(Job& job, net::ProviderExchange& provider, net::Buffer& body,
@@ -125,9 +130,17 @@ Task<Done> Relay::deliver_whole(Job& job, net::ProviderExchange& provider) {
     co_return done;
   }
   body.room(net::kBufferPadding);
-  const exchange::Span usage =
-      note(job, job.attempt.adapter->read_answer(job.operation, body.bytes()));
+  const provider::AnswerReading reading =
+      job.attempt.adapter->read_answer(job.operation, body.bytes());
+  const exchange::Span usage = note(job, reading);
   job.attempt.usage_is_final = true;
+  if (reading.facts.is_error) {
+    mask(body, key_of(job));
+    Failure failure = judged_error_inside(job, body.bytes(), parts_.failures, parts_.reactor.now());
+    job.attempt.provider_refused = true;
+    job.attempt.provider_error = std::move(body);
+    co_return no(std::move(failure));
+  }
 
   // The true cost is known: it is settled first, so that the answer can state it.
   co_await settle(job);
@@ -186,10 +199,6 @@ Task<Done> Relay::deliver_stream(Job& job, net::ProviderExchange& provider) {
   if (!stream.has_ended && !stream.has_failed && job.record.finish_reason.empty()) {
     co_return no(broken(job, {.io = net::IoError::closed}, "its answer was streamed"));
   }
-  if (stream.has_failed) {
-    job.record.error_code = "provider_error_in_stream";
-    job.record.at_fault = "provider";
-  }
   if (!co_await job.caller.end_stream()) job.record.caller_left = true;
   co_return Done{};
 }
@@ -208,7 +217,15 @@ Task<Done> Relay::forward_events(Job& job, net::Buffer& pending, StreamState& st
     const auto reading = job.attempt.adapter->read_event(exchange::event_data(event, joined));
     note(job, reading);
     stream.has_ended = stream.has_ended || reading.facts.is_end;
-    stream.has_failed = stream.has_failed || reading.facts.is_error;
+    if (reading.facts.is_error && !stream.has_failed) {
+      stream.has_failed = true;
+      const std::string_view before = bytes.substr(passed, position - passed);
+      if (auto done = co_await send_piece(job, before); !done) co_return done;
+      if (auto done = co_await pass_on_error(job, event); !done) co_return done;
+      position += length;
+      passed = position;
+      continue;
+    }
 
     const bool has_usage = reading.usage_state == provider::UsageState::sound;
     const bool is_hidden = reading.facts.is_usage_only && !job.request.wants_usage_event;
@@ -231,6 +248,19 @@ Task<Done> Relay::forward_events(Job& job, net::Buffer& pending, StreamState& st
   co_return Done{};
 }
 
+/// The provider's own error in a stream, with the verdict beside it.
+Task<Done> Relay::pass_on_error(Job& job, std::string_view event) {
+  std::string joined;
+  const std::string_view data = exchange::event_data(event, joined);
+  const Failure failure = judged_error_inside(job, data, parts_.failures, parts_.reactor.now());
+  failure->request = job.record.id;
+  job.record.error_code = failure->code;
+  job.record.at_fault = failure->at_fault;
+  const std::string annotated =
+      fmt::format("data: {}\n\n", on_one_line(job.dialect.annotated_error_body(data, *failure)));
+  co_return co_await send_piece(job, annotated);
+}
+
 Task<Done> Relay::send_piece(Job& job, std::string_view bytes) {
   if (bytes.empty() || job.record.caller_left) co_return Done{};
   job.record.answer_bytes += static_cast<std::int64_t>(bytes.size());
@@ -248,8 +278,8 @@ Task<void> Relay::end_stream_with(Job& job, const ErrorAnswer& error) {
 }
 
 Task<Done> Relay::read_error(Job& job, net::ProviderExchange& provider) {
-  const int status = provider.head().status;
-  const auto retry_after = retry_after_of(provider.head());
+  const AnswerHead head(provider.head());
+  const int status = head.status();
   const bool is_json = has_media_type(provider.head().value_of("content-type"), "json");
   net::Buffer body;
   const auto read = co_await read_whole(job, provider, body, limits_.error_bytes_max);
@@ -259,14 +289,10 @@ Task<Done> Relay::read_error(Job& job, net::ProviderExchange& provider) {
   const bool is_timeout = status == 408 || status == 504 || status == 522 || status == 524;
   job.attempt.provider_refused = !is_timeout && (status < 500 || (is_json && read));
 
-  Failure failure = provider_said(status, job.attempt.target.provider, retry_after.has_value(),
-                                  retry_after.value_or(0));
-  if (!job.record.provider_request_id.empty()) {
-    failure->evidence.push_back("provider request id: " + job.record.provider_request_id);
-  }
   // Some providers repeat the key that they refuse.
   mask(body, key_of(job));
   body.room(net::kBufferPadding);
+  Failure failure = judged_answer(job, head, body.bytes(), parts_.failures, parts_.reactor.now());
   job.attempt.provider_error = std::move(body);
   co_return no(std::move(failure));
 }

@@ -206,6 +206,19 @@ Failure cannot_be_bounded(std::string_view model, std::string_view field) {
       .remedy = "Leave the field out."};
 }
 
+Failure costs_without_bound(std::string_view model) {
+  return ErrorAnswer{
+      .status = 422,
+      .code = "cannot_be_bounded",
+      .message = fmt::format("\"{}\" searches, or works on, as often as it likes, and each time is "
+                             "billed; nothing bounds what a request to it costs, so it is refused",
+                             shown(model)),
+      .param = "model",
+      .at_fault = "app",
+      .say = "The model could cost more than can be known beforehand.",
+      .remedy = "Choose a model that does not search or work on by itself."};
+}
+
 Failure no_budget() {
   return ErrorAnswer{
       .status = 402,
@@ -397,63 +410,6 @@ Failure records_unavailable() {
                      .remedy = "The operator finds the reason with: claviger doctor",
                      .retry = Retry::after,
                      .retry_after_s = 2};
-}
-
-Failure provider_said(int status, std::string_view provider, bool has_retry_after,
-                      int retry_after_s) {
-  struct Row {
-    std::string_view at_fault, say, remedy;
-    double confidence;
-    Retry retry;
-  };
-  // Status alone misleads (docs: verdicts), hence the modest confidence.
-  const Row row = [&]() -> Row {
-    switch (status) {
-      case 400:
-      case 404:
-      case 413:
-      case 415:
-      case 422:
-        return {"app", "The provider did not understand the application's request.",
-                "Correct the request as the provider's message says.", 0.6, Retry::no};
-      case 401:
-      case 403:
-        return {"key", "The provider did not accept the key.",
-                "Check the key with: claviger credential test ID", 0.6, Retry::no};
-      case 402:
-        return {"account", "The account at the provider has no money left.",
-                "Add credit at the provider.", 0.7, Retry::no};
-      case 408:
-      case 409:
-      case 425:
-        return {"provider", "The provider did not take the request in time.", "Try again.", 0.5,
-                Retry::yes};
-      case 429:
-        return {"account", "The provider's limit for this account is reached.",
-                "Wait, or ask the provider for a higher limit.", 0.5,
-                has_retry_after ? Retry::after : Retry::yes};
-      default:
-        break;
-    }
-    if (status >= 500) {
-      return {"provider", "The provider has a problem.",
-              "Try again; if it stays so, look at the provider's status page.", 0.7,
-              has_retry_after ? Retry::after : Retry::yes};
-    }
-    return {"app", "The provider refused the request.",
-            "Correct the request as the provider's message says.", 0.4, Retry::no};
-  }();
-  ErrorAnswer answer{.status = status,
-                     .code = fmt::format("provider_status_{}", status),
-                     .message = fmt::format("{} answered with status {}", provider, status),
-                     .at_fault = std::string(row.at_fault),
-                     .confidence = row.confidence,
-                     .say = std::string(row.say),
-                     .remedy = std::string(row.remedy),
-                     .retry = row.retry,
-                     .retry_after_s = row.retry == Retry::after ? retry_after_s : 0};
-  answer.evidence.push_back(fmt::format("status: {}", status));
-  return answer;
 }
 
 void add_error_headers(net::http::HeadWriter& head, const ErrorAnswer& error) {

@@ -54,6 +54,8 @@ Failure not_routed(const route::RouteFailure& failure, std::string_view model);
 Failure model_not_allowed(std::string_view model);
 Failure cannot_be_priced(std::string_view model);
 Failure cannot_be_bounded(std::string_view model, std::string_view field);
+/// The model itself incurs what nothing bounds.
+Failure costs_without_bound(std::string_view model);
 Failure no_budget();
 Failure too_many_budgets(std::size_t count);
 /// `asked` is the worst case of the request; `fits_output_tokens` is what max_tokens could be
@@ -71,11 +73,6 @@ Failure draining();
 Failure server_busy(std::string_view why);
 Failure unknown_request();
 Failure records_unavailable();
-
-/// A provider's own error, judged by its status alone and saying so: the verdict engine
-/// replaces this with evidence.
-Failure provider_said(int status, std::string_view provider, bool has_retry_after,
-                      int retry_after_s);
 
 /// What SDKs and scripts read without parsing the body: whose fault, and whether to retry.
 void add_error_headers(net::http::HeadWriter& head, const ErrorAnswer& error);

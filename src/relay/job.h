@@ -86,6 +86,9 @@ struct Job {
   Attempt attempt;
   /// Where else the request may go, in the order of preference, the nearest last.
   std::vector<route::Target> alternatives;
+  /// What stands in where money is short, once that was asked for: the cheapest last.
+  std::optional<std::vector<route::Target>> cheaper;
+  std::string downgraded_from;  ///< The model that was too dear; empty where none was.
   /// What earlier attempts met, a line each: evidence where all of them fail.
   std::vector<std::string> met_before;
 

@@ -15,6 +15,8 @@ struct Limits {
   /// The longest pause before the same place is asked again; a provider that wants a longer one
   /// is not asked, and the caller is told.
   Duration retry_pause_max = std::chrono::seconds(5);
+  /// How long a request waits for money that others hold, where its budget lets it wait.
+  Duration budget_wait_max = std::chrono::seconds(30);
   Duration connect_time_max = std::chrono::seconds(10);
   Duration runner_start_time_max = std::chrono::seconds(120);
   Duration send_time_max = std::chrono::seconds(60);

@@ -31,7 +31,7 @@ NextStep next_step(const api::ErrorAnswer& error, const Ending& ending, const Li
   if (ending.attempt.number >= limits.attempts_max || !is_of_the_place(error)) return {};
   if (ending.has_alternative) return {.kind = Kind::next_target};
   if (error.retry == api::Retry::no || ending.may_be_billed) return {};
-  const Duration pause = error.retry == api::Retry::after
+  const Duration pause = error.retry == api::Retry::after && error.retry_after_s > 0
                              ? Duration(std::chrono::seconds(error.retry_after_s))
                              : spread_pause(ending.attempt);
   if (pause > limits.retry_pause_max) return {};

@@ -15,6 +15,7 @@
 #include "relay/next_step.h"
 #include "relay/settlement.h"
 #include "relay/surfaces.h"
+#include "relay/verdicts.h"
 
 namespace claviger::relay {
 namespace {
@@ -93,17 +94,30 @@ Task<void> Relay::serve_call(net::ServerConnection& caller, const net::http::Tar
 
 void Relay::note_health(const Job& job, const Done& done) {
   if (!job.attempt.is_held || job.record.caller_left) return;
-  place_health_.note(job.attempt.target, fared(done ? std::string_view() : done.error()->at_fault),
-                     parts_.reactor.now());
+  std::string_view at_fault = done ? std::string_view() : done.error()->at_fault;
+  // What fails on a server of one's own is the place's, and not the key's that opens it.
+  if (at_fault == "account" && is_own_endpoint(job.attempt)) at_fault = "provider";
+  place_health_.note(job.attempt.target, fared(at_fault), parts_.reactor.now());
 }
 
 Task<Done> Relay::hold(Job& job) {
   Attempt& attempt = job.attempt;
-  const auto grant = co_await parts_.ledger.reserve({.attempt = attempt_id(job),
-                                                     .budgets = attempt.budgets,
-                                                     .cost_max = attempt.bound.cost_max,
-                                                     .cost_least = attempt.bound.cost_least});
-  if (!grant) co_return std::unexpected(refusal_of(job, grant.error()));
+  budget::Patience patience(parts_.reactor.after(limits_.budget_wait_max).at());
+  budget::Result<budget::Grant> grant;
+  {
+    const ImpatienceGuard guard(job.caller.socket(), patience);
+    do {
+      grant = co_await parts_.ledger.reserve({.attempt = attempt_id(job),
+                                              .budgets = attempt.budgets,
+                                              .cost_max = attempt.bound.cost_max,
+                                              .cost_least = attempt.bound.cost_least,
+                                              .patience = &patience});
+    } while (!grant && !patience.is_ended() && downgrade(job, grant.error()));
+  }
+  if (!grant) {
+    job.record.caller_left = patience.is_ended();
+    co_return std::unexpected(refusal_of(job, grant.error()));
+  }
   attempt.grant = *grant;
   attempt.is_held = true;
   job.record.held = grant->amount;
@@ -202,9 +216,7 @@ Task<Done> Relay::send_and_deliver(Job& job, const Address& address, std::string
     auto connection = co_await parts_.pool.acquire(address.endpoint, address.pool_key,
                                                    parts_.reactor.after(limits_.connect_time_max));
     if (!connection) {
-      const bool is_own = !job.attempt.target.base_url.empty();
-      co_return std::unexpected(
-          not_connected(connection.error(), job.attempt.target.provider, is_own));
+      co_return std::unexpected(judged_connection(job, connection.error()));
     }
     job.record.times.connected_us = since_start(job);
     net::ProviderExchange provider(std::move(connection->stream));

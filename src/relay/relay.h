@@ -14,6 +14,7 @@
 #include "api/dialect.h"
 #include "base/task.h"
 #include "budget/ledger.h"
+#include "fault/neighbours.h"
 #include "net/http/target.h"
 #include "net/provider_exchange.h"
 #include "net/provider_pool.h"
@@ -51,8 +52,9 @@ class Relay {
     record::Recorder& recorder;
     record::Metrics& metrics;
     const api::Dialect& openai;
-    route::Runner* runner;  ///< Null: this build or machine runs no models.
-    History* history;       ///< Null: GET /v1/requests/{id} is not served.
+    route::Runner* runner;                     ///< Null: this build or machine runs no models.
+    History* history;                          ///< Null: GET /v1/requests/{id} is not served.
+    fault::FailureWindow* failures = nullptr;  ///< Of all threads; null: keys stand alone.
   };
   Relay(Parts parts, const Limits& limits);
   ~Relay();
@@ -90,6 +92,9 @@ class Relay {
   Done bound_cost(Job& job);
   Failure refusal_of(const Job& job, const budget::Refusal& refusal) const;
   void clamp_output(Job& job);
+  /// Where the budget that refused downgrades: goes to the cheapest model on its list that has
+  /// not been tried. False where there is none.
+  bool downgrade(Job& job, const budget::Refusal& refusal);
 
   // Money, provider, answer.
   Task<Done> hold(Job& job);
@@ -117,9 +122,11 @@ class Relay {
   /// Reads the provider's own error, and gives it as a failure: whether it is the answer depends
   /// on what comes next.
   Task<Done> read_error(Job& job, net::ProviderExchange& provider);
+  Task<Done> read_no_answer(Job& job, net::ProviderExchange& provider);
   Task<Done> read_whole(Job& job, net::ProviderExchange& provider, net::Buffer& body,
                         std::size_t bytes_max);
   Task<Done> forward_events(Job& job, net::Buffer& pending, StreamState& stream);
+  Task<Done> pass_on_error(Job& job, std::string_view event);
   Task<Done> send_piece(Job& job, std::string_view bytes);
   Task<void> end_stream_with(Job& job, const api::ErrorAnswer& error);
   Task<void> answer_error(net::ServerConnection& caller, const api::Dialect& dialect,

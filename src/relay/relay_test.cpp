@@ -115,10 +115,12 @@ class RelayTest : public ::testing::Test {
     world->credentials = std::make_shared<vault::OpenCredentials>(std::move(entries));
     std::vector<route::StatedPrice> prices;
     for (const char* const model : {"box/m", "box/n"}) {
-      if (!price) continue;
+      const bool is_cheaper = cheaper_price_ && std::string_view(model) == "box/n";
+      const auto& its_price = is_cheaper ? cheaper_price_ : price;
+      if (!its_price) continue;
       prices.push_back({.owner = OwnerId{1},
                         .model = model,
-                        .price = std::make_shared<const catalog::Price>(*price)});
+                        .price = std::make_shared<const catalog::Price>(*its_price)});
     }
     world->routes = std::make_shared<route::Table>(
         std::vector<route::Place>{{.credential = CredentialId{1},
@@ -129,8 +131,8 @@ class RelayTest : public ::testing::Test {
                                    .is_own_endpoint = true}},
         std::vector<route::LocalPlace>{}, prices, catalog::PriceBook::embedded(),
         std::vector<route::Alias>{{.owner = {}, .name = "fast", .models = {"box/m", "box/n"}}});
-    world->budgets = std::make_shared<budget::BudgetBook>(
-        std::vector<budget::Budget>{{.terms = terms_, .scope = budget::Scope::workspace}});
+    world->budgets = std::make_shared<budget::BudgetBook>(std::vector<budget::Budget>{
+        {.terms = terms_, .scope = budget::Scope::workspace, .downgrade_to = downgrade_to_}});
     world->profiles = provider::Profiles::embedded();
     relay_.set_world(world);
   }
@@ -238,6 +240,8 @@ class RelayTest : public ::testing::Test {
   net::http::DateLine date_line_;
   budget::MemoryLedger ledger_{clock_};
   budget::BudgetTerms terms_;
+  std::optional<catalog::Price> cheaper_price_;  ///< Of box/n, where it is set.
+  std::vector<std::string> downgrade_to_;
   KeptRecords records_;
   record::Recorder recorder_{records_, {}};
   record::Metrics metrics_{{.version = "test", .revision = ""}};
@@ -376,6 +380,39 @@ TEST_F(RelayTest, WhenAllAttemptsFailTheLastErrorIsToldWithWhatWasMetBefore) {
   EXPECT_EQ(balance().spent, NanoUsd(0));
 }
 
+TEST_F(RelayTest, AVerdictStandsBesideTheProvidersErrorAndInTheRecord) {
+  provider_says_ = {json_answer(
+      R"({"error":{"message":"You have no credits left. Please top up.","code":"no_funds"}})",
+      "429 Too Many Requests")};
+  const std::string answer = ask(kAsk);
+  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 429"));
+  EXPECT_THAT(answer, HasSubstr("x-claviger-fault: account"));
+  EXPECT_THAT(answer, HasSubstr("x-should-retry: false"));
+  EXPECT_THAT(answer, HasSubstr("\"cause\":\"credit_exhausted\""));
+  EXPECT_THAT(answer, HasSubstr("top up"));
+  EXPECT_EQ(record().error_code, "credit_exhausted");
+  EXPECT_EQ(record().at_fault, "account");
+  EXPECT_EQ(provider_requests_, 1);
+}
+
+TEST_F(RelayTest, AnErrorInsideAGoodStatusIsAnErrorAndCostsNothing) {
+  provider_says_ = {json_answer(R"({"error":{"message":"invalid api key","code":401}})")};
+  const std::string answer = ask(kAsk);
+  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 502"));
+  EXPECT_THAT(answer, HasSubstr("x-claviger-fault: key"));
+  EXPECT_EQ(balance().spent, NanoUsd(0));
+}
+
+TEST_F(RelayTest, ASignInPageIsNobodysAnswer) {
+  provider_says_ = {
+      "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 52\r\n\r\n"
+      "<html><title>Hotel Wi-Fi</title><body>Sign in</html>"};
+  const std::string answer = ask(kAsk);
+  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 502"));
+  EXPECT_THAT(answer, HasSubstr("x-claviger-fault: network"));
+  EXPECT_THAT(answer, testing::Not(HasSubstr("<html>")));
+}
+
 TEST_F(RelayTest, AnAliasFallsBackAlongItsListAndSaysWhoAnswered) {
   provider_says_first_ = {
       {json_answer(R"({"error":{"message":"no such model"}})", "401 Unauthorized")}};
@@ -456,6 +493,36 @@ TEST_F(RelayTest, WhatDoesNotFitIsRefusedWithWhatWouldHelp) {
   EXPECT_THAT(answer, HasSubstr("budget_exhausted"));
   EXPECT_THAT(answer, HasSubstr("the workspace's budget has $0.0001 left"));
   EXPECT_THAT(answer, HasSubstr("x-should-retry: false"));
+  EXPECT_EQ(provider_requests_, 0);
+}
+
+TEST_F(RelayTest, WhereMoneyIsShortACheaperModelOnTheOwnersListIsAsked) {
+  limit(NanoUsd(2'000'000), budget::WhenExhausted::downgrade);
+  catalog::Price cheap = test_price();
+  cheap.output = PicoUsdPerUnit{cheap.output.picos / 1'000};
+  cheap.input = PicoUsdPerUnit{cheap.input.picos / 1'000};
+  cheaper_price_ = cheap;
+  downgrade_to_ = {"box/m", "box/n"};
+  publish();
+  provider_says_ = {json_answer(kAnswer)};
+
+  const std::string answer =
+      ask(R"({"model":"box/m","messages":[{"role":"user","content":"hi"}],"max_tokens":50000})");
+
+  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 200"));
+  EXPECT_THAT(answer, HasSubstr("x-claviger-model: box/n"));
+  EXPECT_THAT(answer, HasSubstr("x-claviger-downgraded-from: box/m"));
+  EXPECT_LE(record().held, NanoUsd(2'000'000));
+}
+
+TEST_F(RelayTest, WhereNothingOnTheListFitsTheRefusalIsAboutWhatWasAskedFor) {
+  limit(NanoUsd(1'000), budget::WhenExhausted::downgrade);
+  downgrade_to_ = {"box/n", "nowhere/x"};
+  publish();
+  const std::string answer =
+      ask(R"({"model":"box/m","messages":[{"role":"user","content":"hi"}],"max_tokens":50000})");
+  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 402"));
+  EXPECT_THAT(answer, Not(HasSubstr("x-claviger-downgraded-from")));
   EXPECT_EQ(provider_requests_, 0);
 }
 

@@ -99,6 +99,9 @@ void Relay::add_job_headers(net::http::HeadWriter& head, const Job& job) const {
     const NanoUsd left = job.attempt.is_settled ? job.attempt.left : job.attempt.grant.left;
     head.header("x-claviger-budget-remaining", to_decimal(left));
   }
+  if (!job.downgraded_from.empty()) {
+    head.header("x-claviger-downgraded-from", job.downgraded_from);
+  }
   if (passed_ != nullptr) {
     if (const auto* const fullest = passed_->fullest_of(job.attempt.budgets.ids())) {
       head.header("x-claviger-budget-warning", fullest->header);

@@ -203,6 +203,9 @@ const std::vector<Setting>& settings() {
           "limits", "retry_pause_seconds_max", at_once,
           [](Config& c) -> auto& { return c.provider.retry_pause_max; }, 0, 60),
       duration<seconds>(
+          "limits", "budget_wait_seconds_max", at_once,
+          [](Config& c) -> auto& { return c.provider.budget_wait_max; }, 0, 600),
+      duration<seconds>(
           "limits", "connect_seconds_max", at_once,
           [](Config& c) -> auto& { return c.provider.connect_time_max; }, 1, 600),
       duration<seconds>(

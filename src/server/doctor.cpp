@@ -119,8 +119,8 @@ void look_at_ledger(const Installation& it, Findings& findings) {
   }
   if (!health.clock_is_trusted) {
     add(findings, Finding::Level::problem, "clock",
-        "the wall clock jumped, so no new budget period is opened; check the time of this "
-        "machine and restart");
+        "the wall clock jumped by more than an hour, so no new budget period is opened; check the "
+        "time of this machine, and say that it is right: claviger budget confirm-clock");
   }
 }
 

@@ -262,6 +262,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
     if (!done) return problem(done.error().message);
     return {};
   }
+  void confirm_clock() override { ledger_->confirm_clock(); }
   bool are_keys_disabled() override { return std::filesystem::exists(paths_.keys_disabled()); }
   std::expected<void, std::string> confirm_keys() override {
     std::error_code error;
@@ -383,6 +384,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
           .openai = openai_,
           .runner = runner_.get(),
           .history = this,
+          .failures = &failures_,
           .desk = *this,
           .events = events_,
           .tls = listener_tls_,
@@ -561,6 +563,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
   std::unique_ptr<vault::Vault> vault_;
   record::Metrics metrics_{{.version = CLAVIGER_VERSION, .revision = ""}};
   const api::OpenAiDialect openai_;
+  fault::FailureWindow failures_;
   net::BodyMemory bodies_;
   record::Weather weather_;
   std::optional<record::WeatherWatchedRecords> weather_watched_records_;

@@ -29,6 +29,7 @@ class Worker {
     const api::Dialect& openai;
     route::Runner* runner;
     relay::History* history;
+    fault::FailureWindow* failures;
     ControlDesk& desk;
     EventFeed& events;
     std::shared_ptr<net::TlsContext> tls;  ///< Null: plain.

@@ -43,6 +43,8 @@ TEST_P(BudgetStoreContract, ABudgetComesBackWithEverythingAboutIt) {
   budget.terms.period = Period::week;
   budget.terms.when_exhausted = WhenExhausted::refuse;
   budget.warn_percents = {10, 99};
+  budget.time_zone = "Asia/Kathmandu";
+  budget.downgrade_to = {"openai/gpt-4o-mini", "local/my-model"};
   const Budget added = budgets().add(budget, now_).value();
   store_->reopen();
 
@@ -58,6 +60,8 @@ TEST_P(BudgetStoreContract, ABudgetComesBackWithEverythingAboutIt) {
   EXPECT_EQ(list[0].pattern, "openai/gpt-4o*");
   EXPECT_TRUE(list[0].rule.is_none());
   EXPECT_EQ(list[0].warn_percents, (std::vector<int>{10, 99}));
+  EXPECT_EQ(list[0].time_zone, "Asia/Kathmandu");
+  EXPECT_EQ(list[0].downgrade_to, budget.downgrade_to);
 }
 
 TEST_P(BudgetStoreContract, NoWarningsAreNoWarnings) {

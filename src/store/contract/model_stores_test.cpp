@@ -45,6 +45,30 @@ TEST_P(OwnerPriceStoreContract, PricesComeBackWithTheOwnersWordAsTheirSource) {
   EXPECT_EQ(prices[0].price, expected);
 }
 
+TEST_P(OwnerPriceStoreContract, EverythingThatCanBeBilledIsKeptAndTheWorkspaceHasPricesToo) {
+  OwnerPrice stated = price(OwnerId{}, "mine/large");
+  catalog::Price& all = stated.price;
+  all.reasoning = PicoUsdPerUnit{7};
+  all.cached_image = PicoUsdPerUnit{8};
+  all.units.set(exchange::Unit::web_search, {9'000'000'000'001});
+  all.units.set(exchange::Unit::audio_input_ms, {11});
+  all.context_tiers.push_back({.input_tokens_above = 200'000, .rates = all});
+  all.regional_permille = 1'100;
+  all.kind = catalog::PriceKind::upper_bound;
+  catalog::ServiceTierCard batch{.tier = exchange::ServiceTier::batch, .rates = all};
+  batch.rates.input = {12};
+  all.service_tiers.push_back(batch);
+  ASSERT_TRUE(store_->prices().put(stated));
+  store_->reopen();
+  catalog::Price expected = all;
+  expected.source = "owner";
+  expected.dated = "2023-11-14";
+  const auto prices = store_->prices().list().value();
+  ASSERT_THAT(prices, SizeIs(1));
+  EXPECT_EQ(prices[0].owner, OwnerId{});
+  EXPECT_EQ(prices[0].price, expected);
+}
+
 TEST_P(OwnerPriceStoreContract, APriceIsPerOwnerAndModelAndIsReplaced) {
   OwnerPrice stated = price(owner("ada"), "a/x");
   ASSERT_TRUE(store_->prices().put(stated));

@@ -78,6 +78,15 @@ StoreResult<Owner> SqliteAccessStore::add_owner(std::string name, OwnerType type
   return owner;
 }
 
+StoreResult<void> SqliteAccessStore::set_time_zone(OwnerId id, std::string time_zone) {
+  const auto changed =
+      change(database_, "UPDATE owners SET time_zone = ? WHERE id = ? AND removed_at IS NULL",
+             time_zone, id);
+  if (!changed) return failed(changed.error());
+  if (*changed == 0) return std::unexpected(StoreError::not_found);
+  return {};
+}
+
 StoreResult<void> SqliteAccessStore::remove_owner(OwnerId id, WallTime now) {
   return remove_unless_in_use(
       database_,

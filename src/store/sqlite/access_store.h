@@ -20,6 +20,7 @@ class SqliteAccessStore final : public access::AccessStore {
   access::StoreResult<access::Owner> add_owner(std::string name, access::OwnerType type,
                                                WallTime now) override;
   access::StoreResult<void> remove_owner(OwnerId id, WallTime now) override;
+  access::StoreResult<void> set_time_zone(OwnerId id, std::string time_zone) override;
   access::StoreResult<std::vector<access::Owner>> owners() override;
 
   access::StoreResult<access::App> add_app(std::string name, WallTime now) override;

@@ -1,5 +1,6 @@
 #include "store/sqlite/budget_store.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "store/sqlite/budget_words.h"
@@ -35,6 +36,25 @@ std::string percents_text(const std::vector<int>& percents) {
   return text;
 }
 
+std::string lines_of(const std::vector<std::string>& texts) {
+  std::string lines;
+  for (const std::string& text : texts) {
+    if (!lines.empty()) lines += '\n';
+    lines += text;
+  }
+  return lines;
+}
+
+std::vector<std::string> parse_lines(std::string_view lines) {
+  std::vector<std::string> texts;
+  while (!lines.empty()) {
+    const std::size_t end = std::min(lines.find('\n'), lines.size());
+    texts.emplace_back(lines.substr(0, end));
+    lines.remove_prefix(std::min(end + 1, lines.size()));
+  }
+  return texts;
+}
+
 std::optional<std::vector<int>> parse_percents(std::string_view text) {
   std::vector<int> percents;
   while (!text.empty()) {
@@ -64,7 +84,9 @@ std::optional<Budget> read_budget(const Query& row) {
                 .subject = row.integer(2),
                 .pattern = row.text(3),
                 .rule = BudgetId{integer_or_null(row, 8).value_or(0)},
-                .warn_percents = std::move(*percents)};
+                .warn_percents = std::move(*percents),
+                .time_zone = row.text(9),
+                .downgrade_to = parse_lines(row.text(10))};
 }
 
 std::optional<std::int64_t> rule_or_null(BudgetId rule) {
@@ -102,7 +124,8 @@ DbResult<bool> subject_exists(Database& database, Scope scope, std::int64_t subj
 DbResult<std::int64_t> fall_back_to_rule(Database& database, BudgetId id) {
   return change(database,
                 "UPDATE budgets SET limit_nanos = rule.limit_nanos,"
-                " when_exhausted = rule.when_exhausted, warn = rule.warn, rule_id = rule.id"
+                " when_exhausted = rule.when_exhausted, warn = rule.warn, rule_id = rule.id,"
+                " time_zone = rule.time_zone, downgrade_to = rule.downgrade_to"
                 " FROM budgets AS rule WHERE rule.scope = 'each_owner' AND rule.removed_at IS NULL"
                 " AND rule.period = budgets.period AND budgets.id = ?"
                 " AND budgets.scope = 'owner' AND budgets.removed_at IS NULL",
@@ -115,9 +138,9 @@ DbResult<void> make_budgets_of_rules(Database& database, OwnerId owner, WallTime
   const auto made = change(
       database,
       "INSERT INTO budgets (scope, subject_id, limit_nanos, period, when_exhausted, warn, rule_id,"
-      " created_at)"
+      " created_at, time_zone, downgrade_to)"
       " SELECT 'owner', owners.id, rule.limit_nanos, rule.period, rule.when_exhausted, rule.warn,"
-      " rule.id, ?"
+      " rule.id, ?, rule.time_zone, rule.downgrade_to"
       " FROM budgets AS rule JOIN owners ON owners.removed_at IS NULL"
       " WHERE rule.scope = 'each_owner' AND rule.removed_at IS NULL AND ? IN (0, owners.id)"
       " AND NOT EXISTS (SELECT 1 FROM budgets AS own WHERE own.scope = 'owner'"
@@ -145,10 +168,12 @@ BudgetStoreResult<Budget> SqliteBudgetStore::add(Budget budget, WallTime now) {
     const auto inserted = change(
         database_,
         "INSERT INTO budgets (scope, subject_id, pattern, limit_nanos, period, when_exhausted,"
-        " warn, rule_id, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " warn, rule_id, created_at, time_zone, downgrade_to)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         kScopes.of(budget.scope), budget.subject, budget.pattern, budget.terms.limit,
         kPeriods.of(budget.terms.period), kPolicies.of(budget.terms.when_exhausted),
-        percents_text(budget.warn_percents), rule_or_null(budget.rule), now);
+        percents_text(budget.warn_percents), rule_or_null(budget.rule), now, budget.time_zone,
+        lines_of(budget.downgrade_to));
     if (!inserted) return std::unexpected(inserted.error());
     budget.terms.id = BudgetId{database_.last_insert_id()};
     if (budget.scope == Scope::each_owner) {
@@ -167,18 +192,23 @@ BudgetStoreResult<void> SqliteBudgetStore::replace(const Budget& budget) {
   const auto replaced = database_.transaction([&]() -> DbResult<std::int64_t> {
     const std::string warn = percents_text(budget.warn_percents);
     const std::string_view policy = kPolicies.of(budget.terms.when_exhausted);
-    const auto changed = change(
-        database_,
-        "UPDATE budgets SET limit_nanos = ?, when_exhausted = ?, warn = ?, rule_id = ?"
-        " WHERE id = ? AND scope = ? AND subject_id = ? AND pattern = ? AND period = ?"
-        " AND removed_at IS NULL",
-        budget.terms.limit, policy, warn, rule_or_null(budget.rule), budget.terms.id,
-        kScopes.of(budget.scope), budget.subject, budget.pattern, kPeriods.of(budget.terms.period));
+    const std::string downgrade_to = lines_of(budget.downgrade_to);
+    const auto changed =
+        change(database_,
+               "UPDATE budgets SET limit_nanos = ?, when_exhausted = ?, warn = ?, rule_id = ?,"
+               " time_zone = ?, downgrade_to = ?"
+               " WHERE id = ? AND scope = ? AND subject_id = ? AND pattern = ? AND period = ?"
+               " AND removed_at IS NULL",
+               budget.terms.limit, policy, warn, rule_or_null(budget.rule), budget.time_zone,
+               downgrade_to, budget.terms.id, kScopes.of(budget.scope), budget.subject,
+               budget.pattern, kPeriods.of(budget.terms.period));
     if (!changed || *changed == 0 || budget.scope != Scope::each_owner) return changed;
-    const auto handed_on = change(database_,
-                                  "UPDATE budgets SET limit_nanos = ?, when_exhausted = ?,"
-                                  " warn = ? WHERE rule_id = ? AND removed_at IS NULL",
-                                  budget.terms.limit, policy, warn, budget.terms.id);
+    const auto handed_on =
+        change(database_,
+               "UPDATE budgets SET limit_nanos = ?, when_exhausted = ?,"
+               " warn = ?, time_zone = ?, downgrade_to = ?"
+               " WHERE rule_id = ? AND removed_at IS NULL",
+               budget.terms.limit, policy, warn, budget.time_zone, downgrade_to, budget.terms.id);
     if (!handed_on) return handed_on;
     return changed;
   });
@@ -204,7 +234,8 @@ BudgetStoreResult<void> SqliteBudgetStore::remove(BudgetId id, WallTime now) {
 BudgetStoreResult<std::vector<Budget>> SqliteBudgetStore::list() {
   auto budgets = select<Budget>(
       database_,
-      "SELECT id, scope, subject_id, pattern, limit_nanos, period, when_exhausted, warn, rule_id"
+      "SELECT id, scope, subject_id, pattern, limit_nanos, period, when_exhausted, warn, rule_id,"
+      " time_zone, downgrade_to"
       " FROM budgets WHERE removed_at IS NULL ORDER BY id",
       read_budget);
   if (!budgets) return failed(budgets.error());

@@ -13,8 +13,11 @@ inline constexpr EnumWords<budget::Period, 5> kPeriods{{{{budget::Period::reques
                                                          {budget::Period::month, "month"},
                                                          {budget::Period::total, "total"}}}};
 
-inline constexpr EnumWords<budget::WhenExhausted, 2> kPolicies{
-    {{{budget::WhenExhausted::refuse, "refuse"}, {budget::WhenExhausted::clamp, "clamp"}}}};
+inline constexpr EnumWords<budget::WhenExhausted, 4> kPolicies{
+    {{{budget::WhenExhausted::refuse, "refuse"},
+      {budget::WhenExhausted::clamp, "clamp"},
+      {budget::WhenExhausted::downgrade, "downgrade"},
+      {budget::WhenExhausted::queue, "queue"}}}};
 
 inline constexpr EnumWords<budget::Certainty, 4> kCertainties{
     {{{budget::Certainty::billed, "billed"},

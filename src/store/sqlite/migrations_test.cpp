@@ -11,10 +11,13 @@
 #include "data/golden_0001.h"
 #include "data/golden_0003.h"
 #include "data/golden_0004.h"
+#include "data/golden_0005.h"
+#include "data/golden_0006.h"
 #include "store/sqlite/access_store.h"
 #include "store/sqlite/alert_store.h"
 #include "store/sqlite/budget_store.h"
 #include "store/sqlite/ledger_store.h"
+#include "store/sqlite/price_store.h"
 #include "store/sqlite/record_store.h"
 #include "store/sqlite/sql.h"
 #include "store/sqlite/vault_store.h"
@@ -84,6 +87,24 @@ TEST_F(MigrationsTest, ADatabaseOfVersionFourIsUpgradedAndItsUncertainCostsAreFo
   EXPECT_EQ(uncertain[0].state, budget::HoldState::unconfirmed);
 }
 
+TEST_F(MigrationsTest, ADatabaseOfVersionFiveIsUpgradedAndItsBudgetsAreRead) {
+  Database database = open();
+  ASSERT_TRUE(database.execute(data::golden_0005));
+  ASSERT_EQ(schema_version(database), 5);
+
+  ASSERT_TRUE(migrate(database));
+
+  Database fresh = Database::open(":memory:", Database::Mode::create).value();
+  ASSERT_TRUE(migrate(fresh));
+  EXPECT_EQ(schema_of(database).value(), schema_of(fresh).value());
+  const auto budgets = SqliteBudgetStore(database).list().value();
+  ASSERT_THAT(budgets, SizeIs(2));
+  EXPECT_EQ(budgets[0].time_zone, "Europe/Berlin");
+  EXPECT_EQ(budgets[0].downgrade_to,
+            (std::vector<std::string>{"openai/gpt-4o-mini", "local/smollm2"}));
+  EXPECT_EQ(budgets[1].time_zone, "");
+}
+
 /// What the first version wrote has to be readable for good.
 TEST_F(MigrationsTest, ADatabaseOfVersionOneIsUpgradedAndRead) {
   Database database = open();
@@ -128,6 +149,21 @@ TEST_F(MigrationsTest, AlertsThatAnEarlierVersionWroteAreReadAndDelivered) {
   EXPECT_EQ(all[0].finding.condition, alert::Condition::budget_threshold);
   EXPECT_EQ(alerts.due(WallTime::max(), 10).value().at(0).channel.target, "ops@example.com");
   EXPECT_EQ(alerts.samples().value().at(0).spent, NanoUsd(159'265));
+}
+
+TEST_F(MigrationsTest, PricesThatOwnersStatedComeThroughAsTheyWere) {
+  for (const std::string_view dump : {data::golden_0004, data::golden_0006}) {
+    Database database = Database::open(":memory:", Database::Mode::create).value();
+    ASSERT_TRUE(database.execute(dump));
+    ASSERT_TRUE(migrate(database));
+    ASSERT_EQ(number(database, "SELECT count(*) FROM stated_prices"), 1);
+    const auto prices = SqliteOwnerPriceStore(database).list().value();
+    EXPECT_EQ(prices[0].model, "local/small");
+    EXPECT_EQ(prices[0].price.cached_input, PicoUsdPerUnit{2});
+    EXPECT_EQ(prices[0].price.cache_write_1h, PicoUsdPerUnit{4});
+    EXPECT_EQ(prices[0].price.output, PicoUsdPerUnit{5});
+    EXPECT_EQ(prices[0].price.per_request, PicoUsdPerUnit{6});
+  }
 }
 
 TEST_F(MigrationsTest, AStepThatFailsLeavesNothingOfItselfBehind) {

@@ -1,0 +1,143 @@
+#include "relay/verdicts.h"
+
+#include <fmt/format.h>
+
+#include <vector>
+
+#include "fault/engine.h"
+#include "fault/rules.h"
+
+namespace claviger::relay {
+namespace {
+
+constexpr std::size_t kHeadersMax = 64;
+constexpr std::size_t kHeaderBytesMax = 256;
+
+/// "After a pause" is only said with its length: without one it is what our own pauses are for.
+void take_retry(const fault::Verdict& verdict, ErrorAnswer& answer) {
+  answer.retry = verdict.retry == fault::Retry::no ? api::Retry::no : api::Retry::yes;
+  if (verdict.retry == fault::Retry::after || verdict.retry_after_s > 0) {
+    answer.retry = verdict.retry == fault::Retry::no ? api::Retry::no : api::Retry::after;
+  }
+  answer.retry_after_s = answer.retry == api::Retry::after ? verdict.retry_after_s : 0;
+}
+
+void take_over(const fault::Verdict& verdict, ErrorAnswer& answer) {
+  answer.at_fault = std::string(to_string(verdict.at_fault));
+  answer.confidence = verdict.confidence;
+  answer.say = std::string(verdict.say);
+  answer.remedy = std::string(verdict.remedy);
+  take_retry(verdict, answer);
+  answer.evidence.insert(answer.evidence.end(), verdict.evidence.begin(), verdict.evidence.end());
+  if (!verdict.inconclusive) return;
+  std::string suspects;
+  for (const fault::Suspect& suspect : verdict.suspects) {
+    suspects += fmt::format("{}{} ({})", suspects.empty() ? "" : ", ", suspect.cause,
+                            to_string(suspect.party));
+  }
+  answer.evidence.push_back("inconclusive; suspects: " + suspects);
+}
+
+/// Only a key that is refused needs a look at other people's keys.
+fault::Verdict judge_among_neighbours(const Job& job, fault::Observation& seen,
+                                      fault::FailureWindow* failures, Instant now) {
+  const fault::RuleBook& book = fault::RuleBook::embedded();
+  fault::Verdict verdict = judge(book, seen);
+  if (failures == nullptr || verdict.at_fault != fault::Party::key) return verdict;
+  const fault::FailureWindow::Failure failure{.provider = seen.provider,
+                                              .cause = verdict.cause,
+                                              .credential = job.attempt.target.credential,
+                                              .owner = job.record.owner};
+  seen.neighbours = failures->around(failure, now);
+  seen.history.failures_in_row = failures->failures_of(failure, now) + 1;
+  failures->note(failure, now);
+  return judge(book, seen);
+}
+
+Failure failure_of(const Job& job, const fault::Verdict& verdict, int status, std::string message) {
+  ErrorAnswer answer{
+      .status = status, .code = std::string(verdict.cause), .message = std::move(message)};
+  take_over(verdict, answer);
+  if (!job.record.provider_request_id.empty()) {
+    answer.evidence.push_back("provider request id: " + job.record.provider_request_id);
+  }
+  return answer;
+}
+
+}  // namespace
+
+AnswerHead::AnswerHead(const net::http::ResponseHead& head) : status_(head.status) {
+  for (const net::http::Header header : head.headers()) {
+    if (fields_.size() == kHeadersMax) return;
+    if (header.name.size() > kHeaderBytesMax) continue;
+    fields_.emplace_back(header.name, header.value.substr(0, kHeaderBytesMax));
+  }
+}
+
+std::vector<fault::HeaderField> AnswerHead::fields() const {
+  std::vector<fault::HeaderField> views;
+  for (const auto& [name, value] : fields_) views.push_back({name, value});
+  return views;
+}
+
+bool is_own_endpoint(const Attempt& attempt) {
+  if (!attempt.target.local_model.is_none()) return true;
+  return !attempt.target.base_url.empty() && attempt.profile != nullptr &&
+         !attempt.profile->key_required;
+}
+
+fault::Observation observation_of(const Job& job) {
+  const Attempt& attempt = job.attempt;
+  const auto* const credential = job.world->credentials->find(attempt.target.credential);
+  const bool needs_key = attempt.profile != nullptr && attempt.profile->key_required;
+  return {.provider = attempt.target.provider,
+          .request = {.model = attempt.target.model,
+                      .streamed = job.record.streamed,
+                      .own_endpoint = is_own_endpoint(attempt),
+                      .no_key_sent =
+                          needs_key && (credential == nullptr || credential->key.reveal().empty()),
+                      .caller_left = job.record.caller_left}};
+}
+
+Failure judged_answer(const Job& job, const AnswerHead& head, std::string_view body,
+                      fault::FailureWindow* failures, Instant now) {
+  const std::vector<fault::HeaderField> fields = head.fields();
+  fault::Observation seen = observation_of(job);
+  seen.status = head.status();
+  seen.headers = fields;
+  seen.body = body;
+  const fault::Verdict verdict = judge_among_neighbours(job, seen, failures, now);
+  constexpr int kBadGateway = 502;
+  return failure_of(
+      job, verdict, head.status() >= 400 ? head.status() : kBadGateway,
+      fmt::format("{} answered with status {}: {}", seen.provider, head.status(), verdict.say));
+}
+
+Failure judged_error_inside(const Job& job, std::string_view json, fault::FailureWindow* failures,
+                            Instant now) {
+  fault::Observation seen = observation_of(job);
+  seen.status = 200;
+  seen.body = json;
+  const fault::Verdict verdict = judge_among_neighbours(job, seen, failures, now);
+  constexpr int kBadGateway = 502;
+  return failure_of(job, verdict, kBadGateway,
+                    fmt::format("{} answered with an error inside a good status: {}", seen.provider,
+                                verdict.say));
+}
+
+Failure judged_connection(const Job& job, const net::ConnectFailure& failure) {
+  Failure answer =
+      not_connected(failure, job.attempt.target.provider, is_own_endpoint(job.attempt));
+  if (failure.stage == net::ConnectStage::egress || failure.cancelled) return answer;
+  fault::Observation seen = observation_of(job);
+  seen.transport = {
+      .stage = failure.stage == net::ConnectStage::tcp ? "connect" : net::to_string(failure.stage),
+      .error = failure.timed_out ? "timed out" : "",
+      .detail = failure.message};
+  const fault::Verdict verdict = judge(fault::RuleBook::embedded(), seen);
+  answer->evidence.push_back(fmt::format("cause: {}", verdict.cause));
+  take_over(verdict, *answer);
+  return answer;
+}
+
+}  // namespace claviger::relay
