@@ -72,8 +72,10 @@ struct UsageRow {
   NanoUsd cost;
 };
 
-/// Failed: status 400 or above, or an error code or party at fault where the status had
-/// already been sent (a stream that broke).
+/// Status 400 or above, or an error code or party at fault where the status had already been
+/// sent (a stream that broke).
+bool has_failed(const Record& record);
+
 struct Query {
   bool failed_only = false;
   std::optional<WallTime> since;
@@ -81,6 +83,8 @@ struct Query {
   std::optional<VirtualKeyId> key;
   int limit = 50;  ///< Of list(); 1 to `records_listed_max`.
 };
+/// Whether `record` is among what `query` asks for, its limit aside.
+bool matches(const Query& query, const Record& record);
 inline constexpr int records_listed_max = 1000;
 /// Of usage(): the groups that cost most, or the latest days.
 inline constexpr int usage_groups_max = 1000;
@@ -94,8 +98,9 @@ using Result = std::expected<T, RecordError>;
 class RecordStore {
  public:
   virtual ~RecordStore() = default;
-  /// All or none, and those that are there already are left as they are, so that repeating a
-  /// call whose outcome is unknown is harmless. Errors: unavailable.
+  /// All or none. Errors: unavailable, and then they may have been taken all the same: the
+  /// next call, like the first call of an object, leaves those that are there already as they
+  /// are, so that repeating a call whose outcome is unknown is harmless.
   virtual Result<void> append(const std::vector<Record>& records) = 0;
   /// Errors: not_found, unavailable.
   virtual Result<Record> find(RequestId id) = 0;

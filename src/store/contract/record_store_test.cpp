@@ -1,5 +1,8 @@
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <functional>
+
 #include "store/contract/store_under_test.h"
 
 namespace claviger::store {
@@ -131,14 +134,79 @@ TEST_P(RecordStoreContract, WhatIsNotThereIsNotFound) {
   EXPECT_THAT(records().usage(Grouping::model, {}).value(), IsEmpty());
 }
 
-TEST_P(RecordStoreContract, AppendingAgainChangesNothing) {
-  Record record = request(0);
-  ASSERT_TRUE(records().append({record}));
+TEST_P(RecordStoreContract, AppendingAgainWhatMayHaveBeenTakenChangesNothing) {
+  const Record before = request(-1);
+  const Record record = request(0);
+  ASSERT_TRUE(records().append({record, before}));
+  store_->reopen();  // As if nobody had lived to hear that.
   Record altered = record;
   altered.cost = dollars(1);
-  ASSERT_TRUE(records().append({altered, request(1)}));
+  ASSERT_TRUE(records().append({altered, request(1), before}));
   EXPECT_EQ(records().find(record.id).value().cost, record.cost);
+  EXPECT_THAT(records().list({}).value(), SizeIs(3));
+  EXPECT_EQ(records().usage(Grouping::model, {}).value().at(0).requests, 3);
+}
+
+TEST_P(RecordStoreContract, ARecordThatComesTwiceInABatchIsTakenOnce) {
+  const Record record = request(0);
+  ASSERT_TRUE(records().append({record, request(1), record}));
   EXPECT_THAT(records().list({}).value(), SizeIs(2));
+  EXPECT_EQ(records().usage(Grouping::model, {}).value().at(0).requests, 2);
+}
+
+TEST_P(RecordStoreContract, EachOfManyIsFoundAndListedWhateverCameTogether) {
+  // Requests that take long are recorded among later ones, and a minute ends in between.
+  std::vector<Record> all;
+  for (int i = 0; i < 2'500; ++i) {
+    Record record = request(0);
+    record.started_at += std::chrono::milliseconds(7 * ((i * 997) % 2'500));
+    record.id = new_request_id(record.started_at);
+    record.owner = OwnerId{1 + i % 3};
+    record.model = i % 2 == 0 ? "openai/gpt-4o" : "openai/gpt-4o-mini";
+    record.provider_request_id = "chatcmpl-" + std::to_string(i);
+    if (i % 100 == 7) record.status = 500;
+    record.times.total_us = i;
+    all.push_back(record);
+  }
+  for (std::size_t begin = 0; begin < all.size(); begin += 125) {
+    ASSERT_TRUE(records().append({all.begin() + static_cast<std::ptrdiff_t>(begin),
+                                  all.begin() + static_cast<std::ptrdiff_t>(begin + 125)}));
+  }
+  for (std::size_t i = 0; i < all.size(); i += 41) {
+    const Record& record = all[i];
+    const auto found = records().find(record.id);
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->provider_request_id, record.provider_request_id);
+    EXPECT_EQ(found->model, record.model);
+    EXPECT_EQ(found->times.total_us, record.times.total_us);
+  }
+  for (const Query& query :
+       {Query{.limit = 50}, Query{.limit = 1'000}, Query{.failed_only = true, .limit = 20},
+        Query{.owner = OwnerId{2}, .limit = 300},
+        Query{.failed_only = true, .since = all[40].started_at, .owner = OwnerId{3}}}) {
+    std::vector<RequestId> expected;
+    for (const Record& record : all) {
+      if (record::matches(query, record)) expected.push_back(record.id);
+    }
+    std::ranges::sort(expected, std::greater());
+    expected.resize(std::min(expected.size(), static_cast<std::size_t>(query.limit)));
+    EXPECT_EQ(listed(query), expected);
+  }
+}
+
+TEST_P(RecordStoreContract, UsageIsExactFromAnyMomentOn) {
+  std::vector<Record> all;
+  for (int i = 0; i < 200; ++i) all.push_back(request(i));
+  ASSERT_TRUE(records().append(all));
+  for (const int minutes : {0, 1, 59, 60, 61, 119, 199}) {
+    const auto rows = records().usage(Grouping::model,
+                                      {.since = all[static_cast<std::size_t>(minutes)].started_at});
+    EXPECT_EQ(rows.value().at(0).requests, 200 - minutes);
+  }
+  const auto whole_hour = std::chrono::ceil<std::chrono::hours>(now_);
+  EXPECT_EQ(
+      records().usage(Grouping::model, {.since = whole_hour}).value().at(0).requests,
+      std::ranges::count_if(all, [&](const Record& r) { return r.started_at >= whole_hour; }));
 }
 
 TEST_P(RecordStoreContract, TheLatestComeFirstUpToTheLimit) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "alert/watched_records.h"
+#include "store/sqlite/record_blocks.h"
 #include "store/sqlite/sql.h"
 
 namespace claviger::store {
@@ -341,24 +343,18 @@ StoreResult<std::vector<PaceSample>> SqliteAlertStore::samples() {
 }
 
 StoreResult<std::vector<Spend>> SqliteAlertStore::recent_spends(WallTime since, int limit) {
-  auto found = select<Spend>(
-      database_,
-      "SELECT id, owner_id, model, started_at, cost_nanos,"
-      " min(input_tokens + cached_input_tokens + cache_write_tokens + cache_write_1h_tokens"
-      "  + output_tokens, 1000000000000)"
-      " FROM requests WHERE id >= ? AND cost_nanos > 0 AND cost_state = 'billed' AND model <> ''"
-      " ORDER BY id DESC LIMIT ?",
-      [](const Query& row) -> std::optional<Spend> {
-        const auto id = request_id_of(row.blob(0));
-        if (!id) return std::nullopt;
-        return Spend{.request = *id,
-                     .owner = OwnerId{row.integer(1)},
-                     .model = row.text(2),
-                     .at = from_unix_micros(row.integer(3)),
-                     .cost = NanoUsd(row.integer(4)),
-                     .tokens = std::max<std::int64_t>(0, row.integer(5))};
-      },
-      Blob{to_blob(oldest_request_id(since))}, limit);
+  const RequestId first = oldest_request_id(since);
+  const auto statement = database_.prepare(
+      "SELECT last_id, records FROM record_blocks WHERE last_id >= ? ORDER BY last_id DESC");
+  if (!statement) return failed(statement.error());
+  Query bound(**statement);
+  const std::string bytes = to_blob(first);
+  bind_one(bound, Blob{bytes});
+  auto found = youngest_of<Spend>(
+      database_, bound, static_cast<std::size_t>(std::max(limit, 0)),
+      [&](const record::Record& record) {
+        return record.id < first ? std::nullopt : alert::spend_of(record);
+      });
   if (!found) return failed(found.error());
   std::ranges::reverse(*found);
   return std::move(*found);

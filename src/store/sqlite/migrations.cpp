@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include "data/migrations.h"
+#include "store/sqlite/request_rows.h"
 #include "store/sqlite/sql.h"
 
 namespace claviger::store {
@@ -46,6 +47,9 @@ DbResult<void> run_step(Database& database, const Migration& step) {
     if (!version) return std::unexpected(version.error());
     if (*version >= step.version) return {};
     if (auto ran = database.execute(step.sql); !ran) return ran;
+    if (step.then != nullptr) {
+      if (auto ran = step.then(database); !ran) return ran;
+    }
     const auto broken = one_number(database, "SELECT count(*) FROM pragma_foreign_key_check");
     if (!broken) return std::unexpected(broken.error());
     if (*broken != 0) {
@@ -61,7 +65,11 @@ DbResult<void> run_step(Database& database, const Migration& step) {
 }  // namespace
 
 std::vector<Migration> migrations() {
-  return {CLAVIGER_MIGRATIONS};
+  std::vector<Migration> steps = {CLAVIGER_MIGRATIONS};
+  for (Migration& step : steps) {
+    if (step.name.ends_with("_record_blocks")) step.then = move_request_rows;
+  }
+  return steps;
 }
 
 int schema_version_of_build() {

@@ -15,6 +15,8 @@ struct Migration {
   int version = 0;  ///< The schema's version once this step is done; the first is 1.
   std::string_view name;
   std::string_view sql;
+  /// What SQL cannot do, behind `sql` and in its transaction.
+  DbResult<void> (*then)(Database& database) = nullptr;
 };
 
 /// "CLVG": says of a file that it is Claviger's (PRAGMA application_id, which the `file`

@@ -105,11 +105,16 @@ TEST_F(MigrationsTest, ADatabaseOfVersionFiveIsUpgradedAndItsBudgetsAreRead) {
   EXPECT_EQ(budgets[1].time_zone, "");
 }
 
-/// What the first version wrote has to be readable for good.
-TEST_F(MigrationsTest, ADatabaseOfVersionOneIsUpgradedAndRead) {
+/// What each version wrote has to be readable for good: the same things, as it kept them.
+class GoldenTest : public MigrationsTest {
+ protected:
+  void expect_all_is_there_after_upgrade_from(int version, std::string_view dump);
+};
+
+void GoldenTest::expect_all_is_there_after_upgrade_from(int version, std::string_view dump) {
   Database database = open();
-  ASSERT_TRUE(database.execute(data::golden_0001));
-  ASSERT_EQ(schema_version(database), 1);
+  ASSERT_TRUE(database.execute(dump));
+  ASSERT_EQ(schema_version(database), version);
 
   ASSERT_TRUE(migrate(database));
 
@@ -134,7 +139,22 @@ TEST_F(MigrationsTest, ADatabaseOfVersionOneIsUpgradedAndRead) {
   ASSERT_THAT(ledger.unsettled, SizeIs(1));
   EXPECT_EQ(ledger.unsettled[0].state, budget::HoldState::unconfirmed);
   EXPECT_EQ(ledger.unsettled[0].budgets.items()[0].budget, budgets[1].terms.id);
-  EXPECT_EQ(SqliteRecordStore(database).list({}).value().at(0).model, "openai/gpt-4o-mini");
+  SqliteRecordStore records(database);
+  const record::Record record = records.list({}).value().at(0);
+  EXPECT_EQ(record.model, "openai/gpt-4o-mini");
+  EXPECT_EQ(record.cost, NanoUsd(159'265));
+  EXPECT_EQ(record.times.overhead_us, 29);
+  EXPECT_EQ(record.answer_bytes, 800);
+  EXPECT_EQ(records.find(record.id).value().end_user, "user-5");
+  EXPECT_THAT(records.list({.owner = OwnerId{1}}).value(), SizeIs(1));
+  EXPECT_EQ(records.usage(record::Grouping::model, {}).value().at(0).cost, NanoUsd(159'265));
+}
+
+TEST_F(GoldenTest, ADatabaseOfVersionOneIsUpgradedAndRead) {
+  expect_all_is_there_after_upgrade_from(1, data::golden_0001);
+}
+TEST_F(GoldenTest, ADatabaseOfVersionEightIsUpgradedAndRead) {
+  expect_all_is_there_after_upgrade_from(8, data::golden_0008);
 }
 
 TEST_F(MigrationsTest, AlertsThatAnEarlierVersionWroteAreReadAndDelivered) {
