@@ -6,7 +6,7 @@ namespace claviger::budget {
 
 std::expected<std::optional<NanoUsd>, LedgerStoreError> Fold::cost_before(const LogRecord& record) {
   if (const auto known = holds_.find(record.attempt); known != holds_.end()) {
-    return batch_.holds[known->second].cost;
+    return batch_.holds[known->second.index].cost;
   }
   // The first settlement of a hold has nothing before it.
   if (record.type != LogRecord::Type::correct) return std::nullopt;
@@ -23,8 +23,10 @@ std::expected<void, LedgerStoreError> Fold::add(const LogRecord& record) {
     before = *found;
   }
   ++records_;
-  const auto [place, is_new] = holds_.try_emplace(record.attempt, batch_.holds.size());
+  const auto [place, is_new] = holds_.try_emplace(record.attempt);
   if (is_new) {
+    place->second = {.index = batch_.holds.size(),
+                     .is_whole = record.type == LogRecord::Type::hold};
     batch_.holds.push_back({.attempt = record.attempt,
                             .opened_at = record.at,
                             .held = record.held,
@@ -35,12 +37,13 @@ std::expected<void, LedgerStoreError> Fold::add(const LogRecord& record) {
   }
   if (record.type == LogRecord::Type::hold) return {};
 
-  StoredHold& hold = batch_.holds[place->second];
+  StoredHold& hold = batch_.holds[place->second.index];
   hold.state = HoldState::settled;
   hold.cost = record.cost;
   hold.certainty = record.certainty;
   add_spent(record.budgets, record.cost - before.value_or(NanoUsd()));
   if (record.type == LogRecord::Type::correct) {
+    place->second.is_whole = false;
     batch_.corrections.push_back({.attempt = record.attempt,
                                   .at = record.at,
                                   .cost_before = before,
@@ -70,10 +73,17 @@ std::vector<AttemptId> Fold::settled() const {
 FoldBatch Fold::take(JournalPosition from, JournalPosition to) {
   batch_.from = from;
   batch_.to = to;
+  FoldBatch batch = std::exchange(batch_, {});
+  std::vector<StoredHold> holds = std::exchange(batch.holds, {});
+  for (const auto& [attempt, place] : holds_) {
+    StoredHold& hold = holds[place.index];
+    const bool is_closed = place.is_whole && hold.certainty == Certainty::billed;
+    (is_closed ? batch.closed : batch.holds).push_back(std::move(hold));
+  }
   records_ = 0;
   holds_.clear();
   changes_.clear();
-  return std::exchange(batch_, {});
+  return batch;
 }
 
 }  // namespace claviger::budget

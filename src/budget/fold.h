@@ -43,8 +43,13 @@ class Fold {
 
   LedgerStore& store_;
   std::size_t records_ = 0;
+  /// Where an attempt stands, and whether these records hold all that ever happened to it.
+  struct Place {
+    std::size_t index = 0;  ///< In batch_.holds.
+    bool is_whole = false;
+  };
   FoldBatch batch_;
-  std::unordered_map<AttemptId, std::size_t> holds_;             ///< Index in batch_.holds.
+  std::unordered_map<AttemptId, Place> holds_;
   std::unordered_map<HeldOn, std::size_t, HashHeldOn> changes_;  ///< In spent_changes.
 };
 

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "budget/memory_ledger_store.h"
 
 namespace claviger::budget {
@@ -41,6 +44,30 @@ struct FoldTest : testing::Test {
 
   MemoryLedgerStore store;
 };
+
+TEST_F(FoldTest, OnlyWhatBeganHereAndWasBilledIsClosed) {
+  Fold fold(store);
+  for (const LogRecord& each : {record(LogRecord::Type::hold, 1, cents(8), NanoUsd(), on({1})),
+                                record(LogRecord::Type::hold, 2, cents(8), NanoUsd(), on({1})),
+                                record(LogRecord::Type::hold, 3, cents(8), NanoUsd(), on({1})),
+                                record(LogRecord::Type::settle, 2, cents(8), cents(3), on({1})),
+                                record(LogRecord::Type::settle, 3, cents(8), cents(3), on({1})),
+                                record(LogRecord::Type::correct, 3, cents(8), cents(4), on({1})),
+                                record(LogRecord::Type::settle, 4, cents(8), cents(3), on({1})),
+                                record(LogRecord::Type::hold, 5, cents(8), NanoUsd(), on({1}))}) {
+    ASSERT_TRUE(fold.add(each));
+  }
+  LogRecord estimated = record(LogRecord::Type::settle, 5, cents(8), cents(8), on({1}));
+  estimated.certainty = Certainty::estimated;
+  ASSERT_TRUE(fold.add(estimated));
+  const FoldBatch batch = fold.take({}, {.segment = 0, .slot = 9});
+  ASSERT_EQ(batch.closed.size(), 1u);
+  EXPECT_EQ(batch.closed[0].attempt, attempt(2));
+  std::vector<AttemptId> others;
+  for (const StoredHold& hold : batch.holds) others.push_back(hold.attempt);
+  std::ranges::sort(others);
+  EXPECT_EQ(others, (std::vector{attempt(1), attempt(3), attempt(4), attempt(5)}));
+}
 
 TEST_F(FoldTest, AHoldAndItsSettlementBecomeOneRow) {
   fold({record(LogRecord::Type::hold, 1, cents(8), NanoUsd(), on({1, 2})),

@@ -97,6 +97,9 @@ struct FoldBatch {
   /// A new attempt is inserted whole. For one that is there already, only state, cost and
   /// certainty are taken over; when it was opened, what it held and on which budgets stays.
   std::vector<StoredHold> holds;
+  /// Opened by these very slots and settled as the provider billed it, and not corrected since:
+  /// the store knows nothing of them, and may never hear of them again. Not in `holds`.
+  std::vector<StoredHold> closed;
   std::vector<StoredPeriod> spent_changes;
   std::vector<Correction> corrections;
 };

@@ -31,6 +31,7 @@ std::expected<void, LedgerStoreError> MemoryLedgerStore::fold(const FoldBatch& b
     place->second.cost = hold.cost;
     place->second.certainty = hold.certainty;
   }
+  for (const StoredHold& hold : batch.closed) holds_.insert_or_assign(hold.attempt, hold);
   for (const StoredPeriod& change : batch.spent_changes) {
     spent_[{change.budget, change.period_start}] += change.spent;
   }

@@ -8,14 +8,36 @@
 /// (0, -1, 1, -2, …), as Protocol Buffers has them
 /// (https://protobuf.dev/programming-guides/encoding, 2026-11).
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/ids.h"
 
 namespace claviger::store {
+
+inline constexpr std::size_t block_items_max = 1'000;
+
+// What lies in one block began within the same minute, so that whoever looks for an id needs to
+// look only at blocks of its minute, however long some requests take.
+
+namespace block_detail {
+constexpr std::uint64_t kMillisPerMinute = 60'000;
+constexpr unsigned kMillisShift = 16;  // Where an id has its milliseconds; see base/ids.h.
+}  // namespace block_detail
+
+/// Which minute an id was made in, since 1970.
+constexpr std::uint64_t block_minute(RequestId id) {
+  return (id.high >> block_detail::kMillisShift) / block_detail::kMillisPerMinute;
+}
+/// No id of that minute is smaller.
+constexpr RequestId first_id_of_minute(std::uint64_t minute) {
+  return {.high = (minute * block_detail::kMillisPerMinute) << block_detail::kMillisShift,
+          .low = 0};
+}
 
 class Packer {
  public:

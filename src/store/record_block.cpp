@@ -13,9 +13,6 @@ using record::Record;
 /// Says how the rest is to be read. A block of another format begins with another number.
 constexpr std::uint64_t kFormat = 1;
 
-constexpr std::uint64_t kMillisPerMinute = 60'000;
-constexpr unsigned kMillisShift = 16;  // Where an id has its milliseconds; see base/ids.h.
-
 /// The one list of fields: calls `visit(number, field…)` with that field of each record given.
 /// A field's number never changes and is never used again; new ones get the next number and
 /// stand at the end, and in blocks from before them they have their defaults.
@@ -157,14 +154,6 @@ void pack_record(Packer& out, const Record& record, const Record& previous) {
 
 }  // namespace
 
-std::uint64_t block_minute(RequestId id) {
-  return (id.high >> kMillisShift) / kMillisPerMinute;
-}
-
-RequestId first_id_of_minute(std::uint64_t minute) {
-  return {.high = (minute * kMillisPerMinute) << kMillisShift, .low = 0};
-}
-
 std::string pack_records(std::span<const Record* const> records) {
   static const Record kNothing;
   Packer out;
@@ -181,7 +170,7 @@ std::string pack_records(std::span<const Record* const> records) {
 RecordBlockReader::RecordBlockReader(std::string_view bytes) : in_(bytes) {
   if (in_.natural() != kFormat) in_.broken();
   left_ = in_.natural();
-  if (left_ > block_records_max) in_.broken();
+  if (left_ > block_items_max) in_.broken();
 }
 
 bool RecordBlockReader::next() {

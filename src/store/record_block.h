@@ -3,9 +3,6 @@
 /// Many records as one run of bytes. A record is written as what is different in it from the
 /// one before it, field by field, because most of a record is like its neighbours: its model,
 /// its owner, its status. About 100 bytes and a thousand instructions each.
-///
-/// Records of one block began within the same minute (block_minute()), so that whoever looks
-/// for an id needs to look only at blocks of its minute, however long some requests take.
 
 #include <cstddef>
 #include <span>
@@ -17,14 +14,7 @@
 
 namespace claviger::store {
 
-inline constexpr std::size_t block_records_max = 1'000;
-
-/// Which minute an id was made in, since 1970.
-std::uint64_t block_minute(RequestId id);
-/// No id of that minute is smaller.
-RequestId first_id_of_minute(std::uint64_t minute);
-
-/// `records` are sorted by id, and at most `block_records_max`.
+/// `records` are sorted by id, and at most `block_items_max`.
 std::string pack_records(std::span<const record::Record* const> records);
 
 /// Reads a block from its beginning.

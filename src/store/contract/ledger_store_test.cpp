@@ -157,6 +157,52 @@ TEST_P(LedgerStoreContract, AHoldOnAsManyBudgetsAsThereCanBeComesBack) {
   expect_same(ledger().find(bare.attempt).value().value(), bare);
 }
 
+TEST_P(LedgerStoreContract, AClosedHoldIsFoundAndCountsAmongTheNewest) {
+  FoldBatch batch = next_batch({open_hold(2)});
+  for (const std::uint64_t request : {7, 1, 3, 2}) {
+    batch.closed.push_back(settled(open_hold(request, 2), NanoUsd(70)));
+  }
+  ASSERT_TRUE(ledger().fold(batch));
+  store_->reopen();
+
+  for (const StoredHold& hold : batch.closed) {
+    expect_same(ledger().find(hold.attempt).value().value(), hold);
+  }
+  EXPECT_EQ(ledger().find(open_hold(7, 1).attempt).value(), std::nullopt);
+  EXPECT_THAT(ledger().find_all(open_hold(2).attempt.request).value(), SizeIs(2));
+  const auto state = ledger().load().value();
+  EXPECT_THAT(state.unsettled, SizeIs(1));
+  EXPECT_EQ(state.newest_request, open_hold(7).attempt.request);
+}
+
+TEST_P(LedgerStoreContract, MoreHoldsThanABlockTakesAreAllFound) {
+  FoldBatch batch = next_batch({});
+  for (std::uint64_t request = 1; request <= 2'500; ++request) {
+    StoredHold hold = settled(open_hold(request), NanoUsd(static_cast<std::int64_t>(request)));
+    hold.attempt.request.high += (request << 16) * 50;  // Of several minutes.
+    batch.closed.push_back(hold);
+  }
+  ASSERT_TRUE(ledger().fold(batch));
+  for (std::size_t i = 0; i < batch.closed.size(); i += 97) {
+    expect_same(ledger().find(batch.closed[i].attempt).value().value(), batch.closed[i]);
+  }
+}
+
+TEST_P(LedgerStoreContract, ACorrectionOfAClosedHoldReplacesWhatItCostAndNothingElse) {
+  const StoredHold closed = settled(open_hold(1), NanoUsd(70));
+  FoldBatch batch = next_batch({});
+  batch.closed = {closed};
+  ASSERT_TRUE(ledger().fold(batch));
+  StoredHold later = settled(closed, NanoUsd(90));
+  later.held = NanoUsd(1);
+  later.opened_at = later_;
+  later.budgets = {};
+  ASSERT_TRUE(ledger().fold(next_batch({later})));
+
+  expect_same(ledger().find(closed.attempt).value().value(), settled(closed, NanoUsd(90)));
+  EXPECT_THAT(ledger().find_all(closed.attempt.request).value(), SizeIs(1));
+}
+
 TEST_P(LedgerStoreContract, TheAttemptsOfARequestComeByNumber) {
   ASSERT_TRUE(ledger().fold(next_batch({open_hold(1, 10), open_hold(1, 9), open_hold(2, 1)})));
   const auto all = ledger().find_all(open_hold(1).attempt.request).value();

@@ -350,11 +350,11 @@ StoreResult<std::vector<Spend>> SqliteAlertStore::recent_spends(WallTime since, 
   Query bound(**statement);
   const std::string bytes = to_blob(first);
   bind_one(bound, Blob{bytes});
-  auto found = youngest_of<Spend>(
-      database_, bound, static_cast<std::size_t>(std::max(limit, 0)),
-      [&](const record::Record& record) {
-        return record.id < first ? std::nullopt : alert::spend_of(record);
-      });
+  auto found =
+      youngest_of<Spend>(database_, bound, static_cast<std::size_t>(std::max(limit, 0)),
+                         [&](const record::Record& record) {
+                           return record.id < first ? std::nullopt : alert::spend_of(record);
+                         });
   if (!found) return failed(found.error());
   std::ranges::reverse(*found);
   return std::move(*found);

@@ -1,7 +1,10 @@
 #include "store/sqlite/ledger_store.h"
 
+#include <algorithm>
 #include <charconv>
+#include <span>
 
+#include "store/hold_block.h"
 #include "store/sqlite/budget_words.h"
 #include "store/sqlite/sql.h"
 
@@ -114,7 +117,35 @@ DbResult<void> write_position(Database& database, JournalPosition position) {
   return {};
 }
 
-DbResult<void> write_hold(Database& database, const StoredHold& hold) {
+/// Calls `use(hold)` for each hold that blocks may have of the requests from `first` to `last`,
+/// of one minute; some of others too.
+template <typename Use>
+DbResult<void> each_in_blocks(Database& database, RequestId first, RequestId last, Use&& use) {
+  const RequestId after = first_id_of_minute(block_minute(first) + 1);
+  const auto blocks = select<std::string>(
+      database,
+      "SELECT holds FROM hold_blocks WHERE last_id >= ? AND last_id < ? AND first_id <= ?",
+      [](const Query& row) { return std::optional(row.blob(0)); }, Blob{to_blob(first)},
+      Blob{to_blob(after)}, Blob{to_blob(last)});
+  if (!blocks) return std::unexpected(blocks.error());
+  for (const std::string& block : *blocks) {
+    HoldBlockReader reader(block);
+    while (reader.next()) use(reader.hold());
+    if (reader.is_broken()) return std::unexpected(not_understood(database));
+  }
+  return {};
+}
+
+DbResult<std::vector<StoredHold>> find_in_blocks(Database& database, RequestId request) {
+  std::vector<StoredHold> found;
+  const auto walked = each_in_blocks(database, request, request, [&](const StoredHold& hold) {
+    if (hold.attempt.request == request) found.push_back(hold);
+  });
+  if (!walked) return std::unexpected(walked.error());
+  return found;
+}
+
+DbResult<void> insert_hold(Database& database, const StoredHold& hold) {
   const auto certainty = hold.certainty ? std::optional(kCertainties.of(*hold.certainty))
                                         : std::optional<std::string_view>();
   const auto written = change(
@@ -126,6 +157,54 @@ DbResult<void> write_hold(Database& database, const StoredHold& hold) {
       Blob{to_blob(hold.attempt.request)}, hold.attempt.number, hold.opened_at, hold.held,
       held_on_text(hold.budgets), kHoldStates.of(hold.state), hold.cost, certainty);
   if (!written) return std::unexpected(written.error());
+  return {};
+}
+
+/// One that is there already keeps when it was opened, what it held and on which budgets: also
+/// where it has been lying in a block, which is never written again, and gets a row now.
+DbResult<void> write_hold(Database& database, const StoredHold& hold) {
+  if (hold.state != HoldState::settled) return insert_hold(database, hold);
+  const auto settled = change(database,
+                              "UPDATE holds SET state = 'settled', cost_nanos = ?, certainty = ?"
+                              " WHERE request_id = ? AND attempt = ?",
+                              hold.cost, kCertainties.of(hold.certainty.value()),
+                              Blob{to_blob(hold.attempt.request)}, hold.attempt.number);
+  if (!settled) return std::unexpected(settled.error());
+  if (*settled > 0) return {};
+  const auto before = find_in_blocks(database, hold.attempt.request);
+  if (!before) return std::unexpected(before.error());
+  StoredHold row = hold;
+  for (const StoredHold& one : *before) {
+    if (one.attempt != hold.attempt) continue;
+    row.opened_at = one.opened_at;
+    row.held = one.held;
+    row.budgets = one.budgets;
+  }
+  return insert_hold(database, row);
+}
+
+/// Settled holds that nothing is left to say about, as blocks.
+DbResult<void> write_closed(Database& database, const std::vector<StoredHold>& closed) {
+  std::vector<const StoredHold*> sorted;
+  sorted.reserve(closed.size());
+  for (const StoredHold& hold : closed) sorted.push_back(&hold);
+  std::ranges::sort(sorted, {}, [](const StoredHold* hold) { return hold->attempt; });
+  for (std::span<const StoredHold* const> rest = sorted; !rest.empty();) {
+    const auto minute_of = [](const StoredHold* hold) {
+      return block_minute(hold->attempt.request);
+    };
+    const auto next = std::ranges::upper_bound(rest, minute_of(rest.front()), {}, minute_of);
+    const auto of_minute = static_cast<std::size_t>(next - rest.begin());
+    const auto block = rest.first(std::min(of_minute, block_items_max));
+    const auto written =
+        change(database,
+               "INSERT INTO hold_blocks (first_id, last_id, holds)"
+               " VALUES (?, ?, ?)",
+               Blob{to_blob(block.front()->attempt.request)},
+               Blob{to_blob(block.back()->attempt.request)}, Blob{pack_holds(block)});
+    if (!written) return std::unexpected(written.error());
+    rest = rest.subspan(block.size());
+  }
   return {};
 }
 
@@ -160,6 +239,7 @@ DbResult<void> write_batch(Database& database, const FoldBatch& batch) {
   for (const StoredHold& hold : batch.holds) {
     if (auto written = write_hold(database, hold); !written) return written;
   }
+  if (auto written = write_closed(database, batch.closed); !written) return written;
   for (const StoredPeriod& change_of_spent : batch.spent_changes) {
     if (auto added = add_spent(database, change_of_spent); !added) return added;
   }
@@ -197,7 +277,9 @@ std::expected<LedgerState, LedgerStoreError> SqliteLedgerStore::load() {
     state.unsettled = std::move(*unsettled);
 
     const auto newest = select_one<RequestId>(
-        database_, "SELECT request_id FROM holds ORDER BY request_id DESC LIMIT 1",
+        database_,
+        "SELECT max(id) AS newest FROM (SELECT max(request_id) AS id FROM holds"
+        " UNION ALL SELECT max(last_id) FROM hold_blocks) HAVING newest IS NOT NULL",
         [](const Query& row) { return request_id_of(row.blob(0)); });
     if (!newest) return std::unexpected(newest.error());
     state.newest_request = *newest;
@@ -228,7 +310,12 @@ std::expected<std::optional<StoredHold>, LedgerStoreError> SqliteLedgerStore::fi
       "SELECT " + std::string(kHoldColumns) + " FROM holds WHERE request_id = ? AND attempt = ?",
       read_hold, Blob{to_blob(attempt.request)}, attempt.number);
   if (!hold) return unavailable();
-  return std::move(*hold);
+  if (*hold) return std::move(*hold);
+  auto in_blocks = find_in_blocks(database_, attempt.request);
+  if (!in_blocks) return unavailable();
+  const auto found = std::ranges::find(*in_blocks, attempt, &StoredHold::attempt);
+  if (found == in_blocks->end()) return std::nullopt;
+  return std::move(*found);
 }
 
 std::expected<std::vector<StoredHold>, LedgerStoreError> SqliteLedgerStore::find_all(
@@ -238,6 +325,15 @@ std::expected<std::vector<StoredHold>, LedgerStoreError> SqliteLedgerStore::find
       "SELECT " + std::string(kHoldColumns) + " FROM holds WHERE request_id = ? ORDER BY attempt",
       read_hold, Blob{to_blob(request)});
   if (!holds) return unavailable();
+  auto in_blocks = find_in_blocks(database_, request);
+  if (!in_blocks) return unavailable();
+  // A row is newer than what a block says of the same attempt.
+  for (StoredHold& hold : *in_blocks) {
+    if (std::ranges::find(*holds, hold.attempt, &StoredHold::attempt) == holds->end()) {
+      holds->push_back(std::move(hold));
+    }
+  }
+  std::ranges::sort(*holds, {}, &StoredHold::attempt);
   return std::move(*holds);
 }
 

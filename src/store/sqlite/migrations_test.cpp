@@ -13,6 +13,7 @@
 #include "data/golden_0004.h"
 #include "data/golden_0005.h"
 #include "data/golden_0006.h"
+#include "data/golden_0008.h"
 #include "store/sqlite/access_store.h"
 #include "store/sqlite/alert_store.h"
 #include "store/sqlite/budget_store.h"
@@ -155,6 +156,9 @@ TEST_F(GoldenTest, ADatabaseOfVersionOneIsUpgradedAndRead) {
 }
 TEST_F(GoldenTest, ADatabaseOfVersionEightIsUpgradedAndRead) {
   expect_all_is_there_after_upgrade_from(8, data::golden_0008);
+  Database database = Database::open(file_, Database::Mode::read_write).value();
+  const AttemptId closed{.request = {0x018b'cfe5'6800'0506, 0x0708'090a'0b0c'0d0e}, .number = 1};
+  EXPECT_EQ(SqliteLedgerStore(database).find(closed).value().value().cost, NanoUsd(271'828));
 }
 
 TEST_F(MigrationsTest, AlertsThatAnEarlierVersionWroteAreReadAndDelivered) {

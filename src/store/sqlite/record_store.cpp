@@ -133,7 +133,7 @@ DbResult<void> append_records(Database& database, std::span<const Record> record
       if (auto left = leave_out_present(database, of_minute); !left) return left;
     }
     for (std::span<const Record* const> rest = of_minute; !rest.empty();) {
-      const auto block = rest.first(std::min(rest.size(), block_records_max));
+      const auto block = rest.first(std::min(rest.size(), block_items_max));
       if (auto inserted = insert_block(database, block); !inserted) return inserted;
       rest = rest.subspan(block.size());
     }

@@ -98,7 +98,7 @@ std::optional<Record> read_record(const Query& row) {
 DbResult<void> move_request_rows(Database& database) {
   static const std::string kSql = "SELECT " + std::string(kColumns) +
                                   " FROM requests WHERE id > ? ORDER BY id LIMIT " +
-                                  std::to_string(block_records_max);
+                                  std::to_string(block_items_max);
   for (std::string after; true;) {
     const auto records = select<Record>(database, kSql, read_record, Blob{after});
     if (!records) return std::unexpected(records.error());
