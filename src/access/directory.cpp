@@ -41,6 +41,12 @@ class IdIndex {
   std::unordered_map<decltype(Row::id), std::size_t> rows_;
 };
 
+/// Why a virtual key is not known here.
+std::unexpected<AccessError> no_such_key(std::string_view presented) {
+  const auto type = check_format(presented);
+  return std::unexpected(type ? AccessError::unknown : type.error());
+}
+
 /// By name only people ask, so a walk will do.
 template <typename Row>
 const Row* find_by_name(const std::vector<Row>& rows, std::string_view name) {
@@ -113,13 +119,12 @@ Directory::~Directory() = default;
 
 std::expected<const VirtualKey*, AccessError> Directory::authenticate(std::string_view presented,
                                                                       WallTime now) const {
-  const auto type = check_format(presented);
-  if (!type) return std::unexpected(type.error());
-  if (*type != KeyType::virtual_key) return std::unexpected(AccessError::unknown);
+  // What is known is well formed, so the form is looked at only to say what is wrong with it.
+  if (presented.size() != kVirtualKeyChars) return no_such_key(presented);
   unsigned char hash[kKeyHashBytes];
   hash_into(presented, *index_->hash_key, hash);
   const auto row = index_->key_hashes.find(hash);
-  if (!row) return std::unexpected(AccessError::unknown);
+  if (!row) return no_such_key(presented);
   const VirtualKey& key = index_->keys[*row];
   if (key.revoked_at) return std::unexpected(AccessError::revoked);
   if (key.expires_at && now >= *key.expires_at) return std::unexpected(AccessError::expired);

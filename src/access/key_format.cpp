@@ -16,6 +16,7 @@ constexpr std::string_view kAdminPrefix = "clva_";
 constexpr std::size_t kRandomBytes = 32;
 constexpr std::size_t kBodyChars = 43;  // 32 bytes in base64url without padding.
 constexpr std::size_t kHintChars = 4;
+static_assert(kVirtualKeyPrefix.size() + kBodyChars + kChecksumChars == kVirtualKeyChars);
 
 std::string_view prefix_of(KeyType type) {
   return type == KeyType::admin ? kAdminPrefix : kVirtualKeyPrefix;

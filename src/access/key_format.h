@@ -22,6 +22,8 @@ namespace claviger::access {
 inline constexpr std::size_t kKeyHashBytes = 32;
 inline constexpr std::size_t kHashKeyBytes = 32;
 inline constexpr std::size_t kChecksumChars = 6;
+/// Of a whole virtual key: prefix, 32 bytes in base64url, checksum.
+inline constexpr std::size_t kVirtualKeyChars = 4 + 43 + kChecksumChars;
 
 enum class KeyType : std::uint8_t { virtual_key, admin };
 

@@ -24,6 +24,11 @@ constexpr std::uint64_t kPreparedMax = 16'384;
 
 }  // namespace
 
+std::chrono::milliseconds pause_after_group(const JournalConfig& config, std::uint64_t records) {
+  if (records < config.busy_records) return *config.group_every;
+  return std::max(*config.group_every, config.busy_group_every);
+}
+
 Journal::Journal(JournalConfig config, std::uint64_t first_segment)
     : config_(std::move(config)),
       first_segment_(first_segment),
@@ -291,7 +296,7 @@ void Journal::run() {
     lock.lock();
     quiet = durable_up_to() == next ? quiet + 1 : 0;
     if (quiet < kQuietGroupsBeforeSleep) {
-      wake_.wait_for(lock, *config_.group_every, [this] { return stopping_; });
+      wake_.wait_for(lock, pause_after_group(config_, records), [this] { return stopping_; });
       continue;
     }
     idle_.store(true, std::memory_order_seq_cst);

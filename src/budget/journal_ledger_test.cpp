@@ -148,6 +148,15 @@ TEST_F(JournalLedgerTest, WhatIsInTheStoreCountsAsDurable) {
   EXPECT_EQ(ledger->journal().durable_up_to(), 20u);
 }
 
+TEST(JournalPause, GroupsAreRarerWhereEachBringsMuchAndNeverMoreOftenThanAsked) {
+  using std::chrono::milliseconds;
+  const JournalConfig config{.group_every = 5ms, .busy_group_every = 20ms, .busy_records = 64};
+  EXPECT_EQ(pause_after_group(config, 0), milliseconds(5));
+  EXPECT_EQ(pause_after_group(config, 63), milliseconds(5));
+  EXPECT_EQ(pause_after_group(config, 64), milliseconds(20));
+  EXPECT_EQ(pause_after_group({.group_every = 5ms}, 1'000), milliseconds(5));
+}
+
 TEST_F(JournalLedgerTest, ASleepingJournalWakesUpForARecord) {
   JournalLedgerConfig config = by_hand();
   config.journal.group_every = 1ms;

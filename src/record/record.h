@@ -113,14 +113,20 @@ class RecordStore {
   virtual Result<std::vector<UsageRow>> usage(Grouping by, const Query& query) = 0;
 };
 
+/// A record with its place in a queue: what Recorder gives out blank and takes back filled in.
+struct Sheet {
+  Record record;
+  Sheet* below = nullptr;  ///< The queue's.
+};
+
 /// Takes records from connection threads and writes them in batches on a thread of its own.
 ///
 /// Bounded: where the store cannot keep up or fails (a full disk), records wait in memory up
 /// to `queue_records_max` and are tried again with growing pauses; beyond the bound, new ones
 /// are counted as lost and requests go on: money is safe in the ledger's journal either way.
 ///
-/// Threads: submit() from any thread, without blocking, locks or system calls; the others
-/// from any thread. The store is used by the recorder's own thread alone.
+/// Threads: blank() and submit() from any thread, without blocking, locks or system calls; the
+/// others from any thread. The store is used by the recorder's own thread alone.
 class Recorder {
  public:
   struct Options {
@@ -141,6 +147,10 @@ class Recorder {
   Recorder(const Recorder&) = delete;
   Recorder& operator=(const Recorder&) = delete;
 
+  /// To be filled in and submitted, or dropped. Texts keep the memory of an earlier use.
+  std::unique_ptr<Sheet> blank();
+  void submit(std::unique_ptr<Sheet> sheet);
+  /// For what is rare: a record that was put together elsewhere.
   void submit(Record record);
   /// Returns once everything submitted before the call is in the store or counted as lost, or
   /// once the store has failed to take it: then `unavailable`, and it stays queued.

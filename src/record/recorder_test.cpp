@@ -4,8 +4,11 @@
 #include <algorithm>
 #include <condition_variable>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "record/record.h"
 
@@ -101,6 +104,51 @@ Record numbered(std::uint64_t thread, std::uint64_t number) {
   record.id = {.high = thread, .low = number};
   record.model = "fake/a-model-whose-name-does-not-fit-into-a-string-without-memory";
   return record;
+}
+
+TEST(Recorder, ASheetComesBackBlankWithTheMemoryOfItsTexts) {
+  MemoryStore store;
+  Recorder recorder(store, by_hand());
+  auto sheet = recorder.blank();
+  const Sheet* const where = sheet.get();
+  sheet->record = numbered(1, 7);
+  sheet->record.status = 500;
+  sheet->record.usage.stated_cost = NanoUsd(3);
+  const char* const text = sheet->record.model.data();
+  recorder.submit(std::move(sheet));
+  ASSERT_TRUE(recorder.flush());
+  EXPECT_EQ(store.records().at(0).model, numbered(1, 7).model);
+
+  // This thread's own come first, so they are used up until the one comes that was given back.
+  std::vector<std::unique_ptr<Sheet>> others;
+  auto again = recorder.blank();
+  while (again.get() != where && others.size() < 10) {
+    others.push_back(std::exchange(again, recorder.blank()));
+  }
+  ASSERT_EQ(again.get(), where);
+  EXPECT_EQ(again->record.id, RequestId());
+  EXPECT_EQ(again->record.status, 0);
+  EXPECT_EQ(again->record.usage, exchange::Usage());
+  EXPECT_EQ(again->record.times.total_us, -1);
+  EXPECT_TRUE(again->record.model.empty());
+  const std::string other = numbered(1, 8).model;
+  again->record.model = other;
+  EXPECT_EQ(again->record.model.data(), text);
+}
+
+TEST(Recorder, WhatABurstLeavesBehindIsBounded) {
+  MemoryStore store;
+  Recorder recorder(store, by_hand());
+  for (std::uint64_t i = 0; i < 10'000; ++i) recorder.submit(numbered(1, i));
+  ASSERT_TRUE(recorder.flush());
+  std::vector<std::unique_ptr<Sheet>> sheets;
+  std::size_t used_before = 0;
+  for (int i = 0; i < 10'000; ++i) {
+    sheets.push_back(recorder.blank());
+    if (sheets.back()->record.model.capacity() > 20) ++used_before;
+  }
+  EXPECT_LE(used_before, 5'000u);
+  EXPECT_GE(used_before, 1'000u);
 }
 
 TEST(Recorder, WritesWhatWasSubmittedInItsOrder) {

@@ -99,7 +99,7 @@ Done Relay::understand(Job& job) {
   auto request = job.dialect.read(job.operation, body);
   if (!request) return no(bad_request(request.error()));
   job.request = std::move(*request);
-  job.record.model_asked = job.request.model.substr(0, 256);
+  job.record.model_asked.assign(job.request.model, 0, 256);
   job.record.streamed = job.request.delivery == exchange::Delivery::streamed;
   job.record.end_user = job.request.end_user;
   return {};

@@ -33,6 +33,9 @@ constexpr std::size_t kPassedBackBytesMax = 256;
 std::string headers_passed_back(const net::http::ResponseHead& head) {
   std::string lines;
   for (const net::http::Header header : head.headers()) {
+    // Most headers are told from these by their first letter, without a copy.
+    const char first = header.name.empty() ? '\0' : static_cast<char>(header.name[0] | 0x20);
+    if (first != 'x' && first != 'r' && first != 'o') continue;
     std::string name(header.name);
     for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
     bool is_passed = name.starts_with(kPassedBackPrefix);

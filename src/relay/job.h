@@ -80,6 +80,8 @@ struct Job {
   exchange::Operation operation;
 
   const access::VirtualKey* key = nullptr;  ///< In `world`.
+  std::unique_ptr<record::Sheet> sheet;     ///< Until finish_record().
+  record::Record& record = sheet->record;
   Turn turn;
   exchange::Request request;  ///< Its views end with the caller's buffer.
 
@@ -91,8 +93,6 @@ struct Job {
   std::string downgraded_from;  ///< The model that was too dear; empty where none was.
   /// What earlier attempts met, a line each: evidence where all of them fail.
   std::vector<std::string> met_before;
-
-  record::Record record;
 
   /// Whether bytes of an answer have reached the caller: beyond that there is no retry.
   bool has_answered() const { return record.status != 0; }

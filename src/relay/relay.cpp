@@ -67,8 +67,12 @@ Task<void> Relay::serve_call(net::ServerConnection& caller, const net::http::Tar
   auto key = recognise(caller, target);
   if (!key) co_return co_await answer_error(caller, dialect, std::move(key.error()), nullptr);
 
-  Job job{
-      .caller = caller, .world = world_, .dialect = dialect, .operation = operation, .key = *key};
+  Job job{.caller = caller,
+          .world = world_,
+          .dialect = dialect,
+          .operation = operation,
+          .key = *key,
+          .sheet = parts_.recorder.blank()};
   begin_record(job);
 
   // How fast may they go, what do they want, and where could it go?

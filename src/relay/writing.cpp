@@ -132,7 +132,7 @@ void Relay::finish_record(Job& job) {
   job.record.times.total_us = since_start(job);
   job.record.times.overhead_us = overhead_of(job.record.times);
   parts_.metrics.count(job.record);
-  parts_.recorder.submit(std::move(job.record));
+  parts_.recorder.submit(std::move(job.sheet));
 }
 
 std::int64_t Relay::since_start(const Job& job) const {

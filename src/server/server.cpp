@@ -58,6 +58,9 @@ std::unexpected<std::string> problem(std::string message) {
   return std::unexpected(std::move(message));
 }
 
+/// How many groups of the journal may become one where they are large.
+constexpr int kBusyGroups = 4;
+
 /// The databases: one connection for each thread that uses one.
 struct Databases {
   Database control;
@@ -338,6 +341,10 @@ class Server final : public ControlDesk, public console::Operations, public rela
     budget::JournalLedgerConfig ledger;
     ledger.journal.folder = paths_.journal();
     ledger.journal.group_every = config_.group_commit;
+    // Nobody waits for the disk, so under load it is asked less often.
+    if (config_.durability == budget::Durability::fast) {
+      ledger.journal.busy_group_every = kBusyGroups * config_.group_commit;
+    }
     ledger.durability = config_.durability;
     auto opened = budget::JournalLedger::open(clock_, *ledger_store_, std::move(ledger));
     if (!opened) return problem(opened.error());
