@@ -299,6 +299,18 @@ TEST_F(RelayTest, AnAnswerComesBackWithItsCostAndIsSettledToTheNanoDollar) {
   EXPECT_EQ(record().cost_state, record::CostState::billed);
 }
 
+TEST_F(RelayTest, WhileAThresholdIsPassedAnswersSaySo) {
+  provider_says_ = {json_answer(kAnswer)};
+  EXPECT_THAT(ask(kAsk), Not(HasSubstr("x-claviger-budget-warning")));
+  relay_.set_passed(std::make_shared<const alert::PassedThresholds>(std::vector<alert::Passed>{
+      {.budget = terms_.id, .used_percent = 82, .header = "bud_1; used=82%; threshold=80%"},
+      {.budget = BudgetId{77}, .used_percent = 100, .header = "bud_77; used=100%"}}));
+  EXPECT_THAT(ask(kAsk),
+              HasSubstr("x-claviger-budget-warning: bud_1; used=82%; threshold=80%\r\n"));
+  relay_.set_passed(std::make_shared<const alert::PassedThresholds>(std::vector<alert::Passed>()));
+  EXPECT_THAT(ask(kAsk), Not(HasSubstr("x-claviger-budget-warning")));
+}
+
 TEST_F(RelayTest, TheProviderGetsTheCallersBytesApartFromTheModelsName) {
   provider_says_ = {json_answer(kAnswer)};
   ask(R"({"model":"box/m", "messages":[{"role":"user","content":"h\u00e9"}], "max_tokens":50, "xyz": {"a":1}})");
