@@ -434,6 +434,17 @@ bool is_exact(const Usage& usage, const Price& price, WallTime /*billed_at*/) {
   return (price.bills_tokens && usage.units.is_empty()) || unpriced(usage, price).empty();
 }
 
+Usage with_incurred(Usage usage, const Price& price) {
+  const bool says_size = usage.units[Unit::search_context_low] != 0 ||
+                         usage.units[Unit::search_context_medium] != 0 ||
+                         usage.units[Unit::search_context_high] != 0;
+  for (const Incurred& incurred : price.always) {
+    if (incurred.unit == Unit::search_context_high && says_size) continue;
+    if (usage.units[incurred.unit] == 0) usage.units[incurred.unit] = incurred.count;
+  }
+  return usage;
+}
+
 std::vector<CostLine> lines_of(const Usage& usage, const Price& price) {
   return lines_on(usage, price, card_or_standard(price, usage.service_tier));
 }

@@ -32,6 +32,10 @@ std::vector<std::string> unpriced(const exchange::Usage& usage, const Price& pri
 bool is_exact(const exchange::Usage& usage, const Price& price);
 bool is_exact(const exchange::Usage& usage, const Price& price, WallTime billed_at);
 
+/// With what every answer of such a model incurs and this one does not state (Price::always): a
+/// search by a model that always searches.
+exchange::Usage with_incurred(exchange::Usage usage, const Price& price);
+
 /// One line of a bill.
 struct CostLine {
   std::string_view kind;  ///< A stable name: "input", "cache_write_1h", "web_search", ….

@@ -88,16 +88,6 @@ Outcome<catalog::FoundModel> find_row(const Case& one, std::string_view answer_m
       printable(one.model), provider, printable(one.model), provider, printable(one.model)));
 }
 
-/// Sets what the row says that every such answer incurs, where the answer does not say it.
-void add_always(const Price& price, Usage& usage) {
-  for (const catalog::Incurred& incurred : price.always) {
-    const bool is_search_size = incurred.unit == Unit::search_context_high;
-    if (!is_search_size && usage.units[incurred.unit] == 0) {
-      usage.units[incurred.unit] = incurred.count;
-    }
-  }
-}
-
 Outcome<Usage> read_usage(const Case& one, provider::UsageReader& reader) {
   reader.read_recorded(one.body);
   if (reader.state() == provider::UsageState::absent) {
@@ -133,7 +123,7 @@ Outcome<Priced> price_case(const Case& one, WallTime now) {
   if (found) priced.price = found->model->price_at(billed_at);
   if (priced.price != nullptr) {
     priced.model = found->model->name;
-    add_always(*priced.price, priced.usage);
+    priced.usage = catalog::with_incurred(priced.usage, *priced.price);
     priced.lines = catalog::lines_of(priced.usage, *priced.price, billed_at);
   }
   if (is_stated) {

@@ -1,13 +1,15 @@
 #include "provider/openai_answer.h"
 
 #include <algorithm>
-#include <optional>
+#include <array>
 #include <string>
 #include <utility>
 
 #include "exchange/json_scratch.h"
+#include "exchange/json_tree.h"
 #include "exchange/json_writer.h"
 #include "provider/openai_adapter.h"
+#include "provider/usage_reader.h"
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -17,7 +19,6 @@ namespace claviger::provider::openai {
 namespace {
 
 using exchange::AnswerFacts;
-using exchange::Usage;
 using simdjson::SUCCESS;
 using simdjson::ondemand::json_type;
 using simdjson::ondemand::value;
@@ -50,155 +51,6 @@ bool each_field(simdjson::simdjson_result<simdjson::ondemand::object> result, Ea
   return true;
 }
 
-/// The counts of one usage object, as they stand there. Sources, with the shapes in
-/// src/provider/testdata/README.md: OpenAI (npm openai 6.49.0, CompletionUsage), DeepSeek
-/// (prompt_cache_hit_tokens), Moonshot (cached_tokens at the top), OpenRouter (cost, is_byok,
-/// cost_details), xAI (cost_in_usd_ticks); 2026-11.
-class UsageReader {
- public:
-  void read(value& usage) {
-    const bool whole = each_field(usage.get_object(), [this](std::string_view key, value inner) {
-      return field(key, inner);
-    });
-    if (!whole) impossible_ = true;
-  }
-
-  UsageState state() const {
-    if (impossible_) return UsageState::impossible;
-    return prompt_ || completion_ || total_ || cost_ || ticks_ ? UsageState::sound
-                                                               : UsageState::absent;
-  }
-
-  /// In Claviger's form. May find that the counts contradict one another.
-  Usage result();
-
- private:
-  bool field(std::string_view key, value& inner);
-  bool prompt_details(value& details);
-  void count(value& value, std::optional<std::int64_t>& target);
-  void dollars(value& value, std::optional<NanoUsd>& target);
-  std::int64_t output_tokens(std::int64_t prompt, std::int64_t reasoning);
-  std::optional<NanoUsd> stated_cost() const;
-
-  bool impossible_ = false;
-  bool is_byok_ = false;
-  std::optional<std::int64_t> prompt_, completion_, total_, cached_, cache_write_, audio_,
-      reasoning_, ticks_;
-  std::optional<NanoUsd> cost_, own_key_cost_;
-};
-
-void UsageReader::count(value& value, std::optional<std::int64_t>& target) {
-  if (is(value, json_type::null)) return;
-  std::int64_t tokens = 0;
-  const std::string_view token = trimmed(value.raw_json_token());
-  const bool whole = is(value, json_type::number) &&
-                     token.find_first_of(".eE") == std::string_view::npos &&
-                     value.get_int64().get(tokens) == SUCCESS;
-  if (!whole || tokens < 0 || tokens > exchange::count_max) {
-    impossible_ = true;
-    return;
-  }
-  target = tokens;
-}
-
-void UsageReader::dollars(value& value, std::optional<NanoUsd>& target) {
-  // A cost that is no number (an object, in Perplexity's answers) is not one that we know.
-  if (!is(value, json_type::number)) return;
-  const auto cost = parse_stated_cost(trimmed(value.raw_json_token()));
-  if (cost) {
-    target = *cost;
-  } else {
-    impossible_ = true;
-  }
-}
-
-bool UsageReader::prompt_details(value& details) {
-  return each_field(details.get_object(), [this](std::string_view key, value inner) {
-    if (key == "cached_tokens") count(inner, cached_);
-    if (key == "cache_write_tokens") count(inner, cache_write_);
-    if (key == "audio_tokens") count(inner, audio_);
-    return true;
-  });
-}
-
-bool UsageReader::field(std::string_view key, value& inner) {
-  if (key == "prompt_tokens") count(inner, prompt_);
-  if (key == "completion_tokens") count(inner, completion_);
-  if (key == "total_tokens") count(inner, total_);
-  if (key == "prompt_cache_hit_tokens" || key == "cached_tokens") count(inner, cached_);
-  if (key == "reasoning_tokens") count(inner, reasoning_);
-  if (key == "cost") dollars(inner, cost_);
-  if (key == "is_byok") is_byok_ = trimmed(inner.raw_json_token()) == "true";
-  if (key == "cost_in_usd_ticks" && is(inner, json_type::number)) {
-    std::int64_t ticks = 0;
-    if (inner.get_int64().get(ticks) != SUCCESS || ticks < 0) {
-      impossible_ = true;
-    } else {
-      ticks_ = ticks;
-    }
-  }
-  if (key == "prompt_tokens_details" && is(inner, json_type::object)) return prompt_details(inner);
-  if (key == "completion_tokens_details" && is(inner, json_type::object)) {
-    return each_field(inner.get_object(), [this](std::string_view name, value detail) {
-      if (name == "reasoning_tokens") count(detail, reasoning_);
-      return true;
-    });
-  }
-  if (key == "cost_details" && is(inner, json_type::object)) {
-    return each_field(inner.get_object(), [this](std::string_view name, value detail) {
-      if (name == "upstream_inference_cost") dollars(detail, own_key_cost_);
-      return true;
-    });
-  }
-  return true;
-}
-
-/// Most providers count reasoning inside `completion_tokens`; xAI's chat completions and some
-/// compatible endpoints count it beside, and only the total shows it. What is in the total and
-/// not in the prompt was generated, and is billed as output
-/// (docs.cloud.google.com/vertex-ai, "Grok reasoning"; docs.x.ai/developers/rate-limits; 2026-11).
-std::int64_t UsageReader::output_tokens(std::int64_t prompt, std::int64_t reasoning) {
-  std::int64_t output = completion_.value_or(0);
-  if (reasoning > output) output += reasoning;
-  if (total_ && completion_) output = std::max(output, *total_ - prompt);
-  return output;
-}
-
-/// OpenRouter's `cost` is what it charges itself. With the owner's own key at the provider
-/// (`is_byok`), that provider bills its part apart, and the owner pays both
-/// (https://openrouter.ai/docs/use-cases/usage-accounting, 2026-11). xAI states ticks of 1e-10
-/// dollars (https://docs.x.ai/developers/cost-tracking, 2026-11).
-std::optional<NanoUsd> UsageReader::stated_cost() const {
-  if (cost_) return is_byok_ ? *cost_ + own_key_cost_.value_or(NanoUsd(0)) : *cost_;
-  // Grok served by others states 0 ticks for requests that they bill: that says nothing.
-  constexpr std::int64_t ticks_per_nano = 10;
-  if (ticks_.value_or(0) > 0) {
-    return NanoUsd(*ticks_ / ticks_per_nano + (*ticks_ % ticks_per_nano != 0 ? 1 : 0));
-  }
-  return std::nullopt;
-}
-
-Usage UsageReader::result() {
-  Usage usage;
-  const std::int64_t completion = completion_.value_or(0);
-  // Some embedding endpoints state the total alone.
-  const std::int64_t prompt =
-      prompt_.value_or(std::max<std::int64_t>(0, total_.value_or(0) - completion));
-  usage.reasoning_tokens = reasoning_.value_or(0);
-  usage.output_tokens = output_tokens(prompt, usage.reasoning_tokens);
-  usage.cached_input_tokens = cached_.value_or(0);
-  if (usage.cached_input_tokens > prompt || usage.output_tokens > exchange::count_max) {
-    impossible_ = true;
-    return {};
-  }
-  // OpenAI calls its count of written tokens "unadjusted": it may overlap the cached ones.
-  usage.cache_write_tokens = std::min(cache_write_.value_or(0), prompt - usage.cached_input_tokens);
-  usage.input_tokens = prompt - usage.cached_input_tokens - usage.cache_write_tokens;
-  usage.audio_input_tokens = std::min(audio_.value_or(0), usage.input_tokens);
-  usage.stated_cost = stated_cost();
-  return usage;
-}
-
 /// One answer or one event.
 class AnswerReader {
  public:
@@ -217,15 +69,26 @@ class AnswerReader {
       facts.error_message = message_.empty() ? detail_ : message_;
     }
     if (facts.is_error && facts.error_code.empty()) facts.error_code = code_;
+  }
+
+  /// Once the document has been read, and the thread's parser is free again: what its usage
+  /// objects say. `text` is what was read.
+  void finish(std::string_view text) {
+    if (usages_count_ > 0) read_usages(text);
+    AnswerFacts& facts = reading_.facts;
     facts.is_usage_only =
         reading_.usage_state != UsageState::absent && !has_choice_ && !facts.is_error;
   }
 
  private:
+  /// At the top, and Groq's beside it.
+  static constexpr std::size_t usages_max = 2;
+
   bool field(std::string_view key, value& inner);
   bool choices(value& list);
   bool choice(value& inner);
   void usage(value& inner);
+  void read_usages(std::string_view text);
   bool groq(value& inner);
   bool error(value& inner);
   static std::string text_of(value& inner, std::size_t bytes_max);
@@ -240,6 +103,9 @@ class AnswerReader {
   std::string message_;
   std::string detail_;
   std::string code_;
+  std::string tier_;
+  std::array<exchange::Span, usages_max> usages_;
+  std::size_t usages_count_ = 0;
 };
 
 /// A string unescaped, a number as it stands, nothing for anything else.
@@ -261,6 +127,7 @@ bool AnswerReader::field(std::string_view key, value& inner) {
     usage(inner);
     reading_.facts.usage = place_of(begin, inner);
   }
+  if (key == "service_tier") tier_ = text_of(inner, error_code_bytes_max);
   if (key == "x_groq" && is(inner, json_type::object)) return groq(inner);
   if (key == "error") return error(inner);
   if (key == "object") says_object_error_ = trimmed(inner.raw_json_token()) == "\"error\"";
@@ -282,20 +149,41 @@ exchange::Span AnswerReader::place_of(const char* begin, value& object) const {
   return {.begin = from, .end = close + 1};
 }
 
+/// Only where it stands: the thread's parser is busy with the document around it.
 void AnswerReader::usage(value& inner) {
-  if (!is(inner, json_type::object)) return;
-  UsageReader reader;
-  reader.read(inner);
-  if (reader.state() == UsageState::absent) return;
-  reading_.usage = reader.result();
+  std::string_view json;
+  simdjson::ondemand::object object;
+  if (!is(inner, json_type::object) || inner.get_object().get(object) != SUCCESS ||
+      object.raw_json().get(json) != SUCCESS) {
+    return;
+  }
+  if (usages_count_ == usages_max) return;
+  const auto from = static_cast<std::size_t>(json.data() - text_.data());
+  usages_[usages_count_++] = {.begin = from, .end = from + json.size()};
+}
+
+void AnswerReader::read_usages(std::string_view text) {
+  UsageReader reader({});
+  thread_local exchange::JsonTree tree;
+  for (std::size_t i = 0; i < usages_count_; ++i) {
+    const exchange::Span place = usages_[i];
+    if (!tree.read(text.substr(place.begin, place.end - place.begin))) {
+      reading_.usage_state = UsageState::impossible;
+      return;
+    }
+    reader.read_usage(tree.root());
+  }
+  reader.say_tier(tier_);
   reading_.usage_state = reader.state();
+  if (reading_.usage_state == UsageState::absent) return;
+  reading_.usage = reader.usage();
 }
 
 /// Groq puts a stream's usage here, in the event that ends it, whether asked or not
 /// (npm groq-sdk 1.6.0, ChatCompletionChunk.XGroq, 2026-11).
 bool AnswerReader::groq(value& inner) {
   return each_field(inner.get_object(), [this](std::string_view key, value part) {
-    if (key == "usage" && reading_.usage_state == UsageState::absent) usage(part);
+    if (key == "usage") usage(part);
     if (key == "error" && is(part, json_type::string)) {
       reading_.facts.is_error = true;
       reading_.facts.error_message = text_of(part, error_message_bytes_max);
@@ -403,10 +291,12 @@ bool may_matter(std::string_view data) {
 
 AnswerReading read_answer(exchange::Operation /*operation*/, std::string_view body) {
   AnswerReading reading;
+  AnswerReader reader(reading);
   exchange::with_json(body, exchange::JsonPadding::absent,
                       [&](simdjson::ondemand::document& document, std::string_view text) {
-                        AnswerReader(reading).read(document, text);
+                        reader.read(document, text);
                       });
+  reader.finish(body);
   reading.facts.is_usage_only = false;  // That is a kind of event.
   return reading;
 }
@@ -419,10 +309,12 @@ AnswerReading read_event(std::string_view data) {
   }
   if (!may_matter(data)) return {};
   AnswerReading reading;
+  AnswerReader reader(reading);
   exchange::with_json(data, exchange::JsonPadding::absent,
                       [&](simdjson::ondemand::document& document, std::string_view text) {
-                        AnswerReader(reading).read(document, text);
+                        reader.read(document, text);
                       });
+  reader.finish(data);
   return reading;
 }
 

@@ -357,7 +357,10 @@ void UsageReader::milliseconds(const Node& seconds) {
 }
 
 void UsageReader::tier(const Node& said) {
-  const std::string_view word = said.is_object() ? said["type"].text() : said.text();
+  say_tier(said.is_object() ? said["type"].text() : said.text());
+}
+
+void UsageReader::say_tier(std::string_view word) {
   const auto is = [&](std::string_view name) {
     return std::ranges::equal(word, name, [](char a, char b) {
       return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + ('a' - 'A')) : a) == b;

@@ -50,6 +50,10 @@ class UsageReader {
   /// is says nothing.
   void read(std::string_view json);
   void read(const exchange::JsonNode& value);
+  /// One that is known to be a usage object.
+  void read_usage(const exchange::JsonNode& usage) { usage_object(usage); }
+  /// The service tier as the answer says it, outside of its usage; empty says nothing.
+  void say_tier(std::string_view word);
   /// What was recorded of an answer: JSON, lines of JSON, or the text of a whole event stream.
   void read_recorded(std::string_view text);
 

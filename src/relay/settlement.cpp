@@ -8,7 +8,9 @@ NanoUsd cost_so_far(const Job& job) {
   // What the provider states itself is what it bills, where it is known to bill what it states.
   if (job.attempt.profile->states_cost && job.record.usage.stated_cost)
     return *job.record.usage.stated_cost;
-  return catalog::cost_of(job.record.usage, *job.attempt.target.price);
+  const catalog::Price& price = *job.attempt.target.price;
+  if (price.always.empty()) return catalog::cost_of(job.record.usage, price);
+  return catalog::cost_of(catalog::with_incurred(job.record.usage, price), price);
 }
 
 bool may_be_billed(const Job& job) {
@@ -23,8 +25,13 @@ TrueCost true_cost(const Job& job) {
       if (!job.attempt.usage_is_final) {
         return {std::max(job.attempt.grant.amount, cost_so_far(job)), Certainty::estimated};
       }
-      const bool is_exact = job.attempt.target.price->kind == catalog::PriceKind::exact ||
-                            (job.attempt.profile->states_cost && job.record.usage.stated_cost);
+      const catalog::Price& price = *job.attempt.target.price;
+      const bool is_stated = job.attempt.profile->states_cost && job.record.usage.stated_cost;
+      // What has no rate is not free: the hold is the best that is known.
+      if (!is_stated && !catalog::unpriced(job.record.usage, price).empty()) {
+        return {std::max(job.attempt.grant.amount, cost_so_far(job)), Certainty::estimated};
+      }
+      const bool is_exact = is_stated || catalog::is_exact(job.record.usage, price);
       return {cost_so_far(job), is_exact ? Certainty::billed : Certainty::estimated};
     }
     case provider::UsageState::impossible:
