@@ -15,7 +15,6 @@
 
 #include "alert/alert.h"
 #include "alert/pace.h"
-#include "alert/spend_history.h"
 
 namespace claviger::alert {
 
@@ -89,10 +88,6 @@ class AlertStore {
   virtual StoreResult<void> keep(const std::vector<PaceSample>& samples, WallTime now) = 0;
   /// By budget and slot.
   virtual StoreResult<std::vector<PaceSample>> samples() = 0;
-
-  /// The latest requests that cost something, at most `limit` and not from before `since`,
-  /// oldest first.
-  virtual StoreResult<std::vector<Spend>> recent_spends(WallTime since, int limit) = 0;
 };
 
 }  // namespace claviger::alert

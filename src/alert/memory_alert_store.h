@@ -107,9 +107,6 @@ class MemoryAlertStore final : public AlertStore {
     return {};
   }
   StoreResult<std::vector<PaceSample>> samples() override { return kept; }
-  StoreResult<std::vector<Spend>> recent_spends(WallTime, int) override {
-    return std::vector<Spend>();
-  }
 
   std::vector<Channel> all_channels;
   std::vector<Alert> alerts;

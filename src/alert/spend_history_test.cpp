@@ -149,11 +149,14 @@ class ListStore final : public record::RecordStore {
   record::Result<record::Record> find(RequestId) override {
     return std::unexpected(record::RecordError::not_found);
   }
-  record::Result<std::vector<record::Record>> list(const record::Query&) override { return {}; }
+  record::Result<std::vector<record::Record>> list(const record::Query&) override {
+    return records;
+  }
   record::Result<std::vector<record::UsageRow>> usage(record::Grouping,
                                                       const record::Query&) override {
     return {};
   }
+  std::vector<record::Record> records;
   std::size_t count = 0;
   bool is_full = false;
 };
@@ -226,6 +229,14 @@ TEST_F(WatchedRecordsTest, WhatACrashTookFromTheInboxIsFoundAgain) {
   WatchedRecords later(store_, inbox_);
   later.learn(before, now_ + std::chrono::hours(1));
   EXPECT_EQ(found(), 0u) << "old news";
+}
+
+TEST_F(WatchedRecordsTest, WhatTheStoreHasOfAnOwnerIsLearnt) {
+  for (int i = 0; i < 100; ++i) store_.records.push_back(record_of(cents(1)));
+  now_ += std::chrono::hours(1);
+  watched_.learn_from_store({OwnerId{1}}, now_);
+  ASSERT_TRUE(watched_.append({record_of(cents(90))}));
+  EXPECT_EQ(found(), 1u);
 }
 
 TEST(Inbox, IsBounded) {

@@ -1,6 +1,7 @@
 #include "alert/watched_records.h"
 
 #include <algorithm>
+#include <span>
 
 namespace claviger::alert {
 
@@ -15,6 +16,20 @@ std::optional<Spend> spend_of(const record::Record& record) {
       .at = record.started_at,
       .cost = record.cost,
       .tokens = std::clamp<std::int64_t>(record.usage.total_tokens(), 0, 1'000'000'000'000)};
+}
+
+void WatchedRecords::learn_from_store(const std::vector<OwnerId>& owners, WallTime now) {
+  std::vector<Spend> spends;
+  for (const OwnerId owner : std::span(owners).first(std::min(owners.size(), kOwnersLearntMax))) {
+    const auto records =
+        store_.list({.since = now - kLearntFor, .owner = owner, .limit = kLearntPerOwner});
+    if (!records) continue;
+    for (const record::Record& record : *records) {
+      if (auto spend = spend_of(record)) spends.push_back(std::move(*spend));
+    }
+  }
+  std::ranges::sort(spends, {}, &Spend::at);
+  learn(spends, now);
 }
 
 void WatchedRecords::learn(const std::vector<Spend>& spends, WallTime now) {

@@ -23,7 +23,15 @@ class WatchedRecords final : public record::RecordStore {
   /// Both outlive this.
   WatchedRecords(record::RecordStore& store, Inbox& inbox) : store_(store), inbox_(inbox) {}
 
-  /// What the store has of the last days, oldest first.
+  /// From how far back it is learnt what requests usually cost, from how many of each owner, and
+  /// of how many owners: a start must not wait for it.
+  static constexpr std::chrono::hours kLearntFor{24 * 8};
+  static constexpr int kLearntPerOwner = 300;
+  static constexpr std::size_t kOwnersLearntMax = 64;
+
+  /// What the store has of these owners' last days. Where it does not answer, it is learnt anew.
+  void learn_from_store(const std::vector<OwnerId>& owners, WallTime now);
+  /// Oldest first.
   void learn(const std::vector<Spend>& spends, WallTime now);
 
   record::Result<void> append(const std::vector<record::Record>& records) override;

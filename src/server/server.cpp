@@ -50,10 +50,6 @@ namespace {
 
 using store::Database;
 
-/// From how far back it is learnt what requests usually cost, and from how many.
-constexpr std::chrono::hours kSpendsLearntFor{24 * 8};
-constexpr int kSpendsLearntMax = 20'000;
-
 std::unexpected<std::string> problem(std::string message) {
   return std::unexpected(std::move(message));
 }
@@ -321,10 +317,11 @@ class Server final : public ControlDesk, public console::Operations, public rela
     ledger_store_.emplace(databases_->ledger);
     weather_watched_records_.emplace(*written_records_, weather_);
     alert_watched_records_.emplace(*weather_watched_records_, found_in_records_);
-    const WallTime now = clock_.wall_now();
-    if (const auto spends = alert_store_->recent_spends(now - kSpendsLearntFor, kSpendsLearntMax)) {
-      alert_watched_records_->learn(*spends, now);
+    std::vector<OwnerId> owners;
+    if (const auto all = access_store_->owners()) {
+      for (const access::Owner& owner : *all) owners.push_back(owner.id);
     }
+    alert_watched_records_->learn_from_store(owners, clock_.wall_now());
     recorder_ =
         std::make_unique<record::Recorder>(*alert_watched_records_, record::Recorder::Options{});
     return {};

@@ -212,33 +212,6 @@ TEST_P(AlertStoreContract, PacesAreKeptForADay) {
   EXPECT_THAT(alerts().samples().value(), ElementsAre(before, last));
 }
 
-TEST_P(AlertStoreContract, RecentSpendsAreThoseThatCostSomething) {
-  record::Record record;
-  record.started_at = now_;
-  record.owner = owner();
-  record.model = "openai/gpt-4o";
-  record.cost = cents(3);
-  record.cost_state = record::CostState::billed;
-  record.usage.output_tokens = 42;
-  std::vector<record::Record> records;
-  for (int i = 0; i < 3; ++i) {
-    record.id = new_request_id(now_ + std::chrono::seconds(i));
-    records.push_back(record);
-  }
-  records[1].cost = NanoUsd();
-  records[1].cost_state = record::CostState::none;
-  ASSERT_TRUE(store_->records().append(records));
-
-  const auto spends = alerts().recent_spends(now_ - std::chrono::hours(1), 10).value();
-  ASSERT_THAT(spends, SizeIs(2));
-  EXPECT_EQ(spends[0].request, records[0].id);
-  EXPECT_EQ(spends[1].request, records[2].id);
-  EXPECT_EQ(spends[0].cost, cents(3));
-  EXPECT_EQ(spends[0].tokens, 42);
-  EXPECT_EQ(alerts().recent_spends(now_ - std::chrono::hours(1), 1).value().at(0).request,
-            records[2].id);
-}
-
 TEST_P(AlertStoreContract, AFullDiskIsSaidAndNothingIsHalfDone) {
   channel();
   store_->refuse_writes();

@@ -18,7 +18,6 @@ using alert::Delivery;
 using alert::DeliveryState;
 using alert::DueDelivery;
 using alert::PaceSample;
-using alert::Spend;
 using alert::StoreResult;
 
 constexpr EnumWords<ChannelKind, 2> kKinds{
@@ -339,24 +338,6 @@ StoreResult<std::vector<PaceSample>> SqliteAlertStore::samples() {
                                         .spent = NanoUsd(row.integer(3))});
       });
   if (!found) return failed(found.error());
-  return std::move(*found);
-}
-
-StoreResult<std::vector<Spend>> SqliteAlertStore::recent_spends(WallTime since, int limit) {
-  const RequestId first = oldest_request_id(since);
-  const auto statement = database_.prepare(
-      "SELECT last_id, records FROM record_blocks WHERE last_id >= ? ORDER BY last_id DESC");
-  if (!statement) return failed(statement.error());
-  Query bound(**statement);
-  const std::string bytes = to_blob(first);
-  bind_one(bound, Blob{bytes});
-  auto found =
-      youngest_of<Spend>(database_, bound, static_cast<std::size_t>(std::max(limit, 0)),
-                         [&](const record::Record& record) {
-                           return record.id < first ? std::nullopt : alert::spend_of(record);
-                         });
-  if (!found) return failed(found.error());
-  std::ranges::reverse(*found);
   return std::move(*found);
 }
 

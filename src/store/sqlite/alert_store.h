@@ -30,7 +30,6 @@ class SqliteAlertStore final : public alert::AlertStore {
   alert::StoreResult<void> keep(const std::vector<alert::PaceSample>& samples,
                                 WallTime now) override;
   alert::StoreResult<std::vector<alert::PaceSample>> samples() override;
-  alert::StoreResult<std::vector<alert::Spend>> recent_spends(WallTime since, int limit) override;
 
  private:
   Database& database_;
