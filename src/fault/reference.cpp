@@ -71,6 +71,28 @@ void write_causes(const RuleBook& book, std::string& out) {
   }
 }
 
+constexpr std::string_view kSoftFailures = R"(
+## Soft failures
+
+An answer can be given and be of no use. These are marked on the request's record
+(`soft_failures`), counted by model (`claviger_soft_failures_total`) and never stop an answer.
+Chat answers of providers that speak OpenAI's dialect are watched, with one choice.
+
+| name | what |
+|---|---|
+| `empty_output` | no text and no tool call |
+| `cut_by_length` | the bound on its output was reached |
+| `refusal` | the provider says so, or the whole short answer begins with a stock refusal |
+| `content_filter` | the provider's filter stopped it |
+| `broken_tool_arguments` | a tool call whose arguments are no JSON object |
+| `unknown_tool` | a tool that was not offered |
+| `broken_json` | JSON was asked for, and this is none |
+| `missing_fields` | JSON without the fields that the schema requires at its top |
+| `wrong_language` | a request in Latin script, an answer that is mostly in another |
+| `loop` | the same words again and again |
+| `context_cut` | an own server counted far fewer tokens than were sent |
+)";
+
 void write_rules(const RuleBook& book, std::string& out) {
   out += "\n## Where each verdict comes from\n";
   std::vector<const RuleSet*> sets;
@@ -97,6 +119,7 @@ void write_rules(const RuleBook& book, std::string& out) {
 std::string reference_page(const RuleBook& book) {
   std::string out(kIntroduction);
   write_causes(book, out);
+  out += kSoftFailures;
   write_rules(book, out);
   return out;
 }

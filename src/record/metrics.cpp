@@ -59,6 +59,7 @@ struct alignas(128) Shard {
       requests{};
   std::array<Counter, metric_providers_max> cost_nanos{};
   std::array<Counter, metric_faults_max> faults{};
+  std::array<Counter, metric_soft_failures_max> soft_failures{};
   std::array<Counter, kKinds.size()> tokens{};
   Counter budget_refusals{0};
   Counter clamped{0};
@@ -118,7 +119,8 @@ struct Metrics::State {
   std::vector<Shard> shards;
   LabelSet<metric_operations_max> operations;
   LabelSet<metric_providers_max> providers;
-  LabelSet<metric_faults_max> faults;  ///< "party cause"
+  LabelSet<metric_faults_max> faults;                ///< "party cause"
+  LabelSet<metric_soft_failures_max> soft_failures;  ///< "kind model"
   std::atomic<std::int64_t> records_lost{0};
 };
 
@@ -141,6 +143,12 @@ void Metrics::count(const Record& record) {
 
   if (!record.at_fault.empty()) {
     add(shard.faults[state_->faults.number_of(record.at_fault + ' ' + record.error_code)], 1);
+  }
+  for (std::string_view rest = record.soft_failures; !rest.empty();) {
+    const std::size_t comma = std::min(rest.find(','), rest.size());
+    const std::string pair = std::string(rest.substr(0, comma)) + ' ' + record.model;
+    add(shard.soft_failures[state_->soft_failures.number_of(pair)], 1);
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
   }
 
   const exchange::Usage& usage = record.usage;
@@ -192,18 +200,29 @@ void Metrics::State::render_requests(Exposition& out) const {
 }
 
 void Metrics::State::render_faults(Exposition& out) const {
+  const auto render = [&](const auto& pairs, const char* first, const char* second, auto of,
+                          std::size_t count_max) {
+    for (std::size_t i = 0; i < count_max; ++i) {
+      const auto count = total([&](const Shard& s) -> const Counter& { return of(s)[i]; });
+      if (count == 0) continue;
+      const std::string_view pair = pairs.value_of(i);
+      const std::size_t space = std::min(pair.find(' '), pair.size());
+      out.sample(
+          "",
+          {{first, pair.substr(0, space)}, {second, pair.substr(std::min(space + 1, pair.size()))}},
+          exact_decimal(count, 0));
+    }
+  };
   out.family("claviger_faults_total", "counter",
              "Failed requests, by the party at fault and the cause (docs/reference/faults.md).");
-  for (std::size_t fault = 0; fault < metric_faults_max; ++fault) {
-    const auto count = total([&](const Shard& s) -> const Counter& { return s.faults[fault]; });
-    if (count == 0) continue;
-    const std::string_view pair = faults.value_of(fault);
-    const std::size_t space = std::min(pair.find(' '), pair.size());
-    out.sample("",
-               {{"at_fault", pair.substr(0, space)},
-                {"cause", pair.substr(std::min(space + 1, pair.size()))}},
-               exact_decimal(count, 0));
-  }
+  render(
+      faults, "at_fault", "cause", [](const Shard& s) -> auto& { return s.faults; },
+      metric_faults_max);
+  out.family("claviger_soft_failures_total", "counter",
+             "Answers that were given and are of no use, by kind and model.");
+  render(
+      soft_failures, "kind", "model", [](const Shard& s) -> auto& { return s.soft_failures; },
+      metric_soft_failures_max);
 }
 
 void Metrics::State::render_usage(Exposition& out) const {

@@ -26,6 +26,8 @@ inline constexpr std::size_t metric_operations_max = 16;
 inline constexpr std::size_t metric_providers_max = 64;
 /// Distinct pairs of party and cause; what does not fit is counted as "other".
 inline constexpr std::size_t metric_faults_max = 192;
+/// Distinct pairs of model and soft failure.
+inline constexpr std::size_t metric_soft_failures_max = 256;
 
 /// Threads: any method, from any thread, concurrently; all but render() without locks.
 class Metrics {

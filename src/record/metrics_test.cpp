@@ -236,5 +236,19 @@ TEST(Metrics, FailuresAreCountedByPartyAndCause) {
             std::string::npos);
 }
 
+TEST(Metrics, SoftFailuresAreCountedByModel) {
+  Metrics metrics({.version = "1", .revision = ""});
+  Record record;
+  record.model = "openai/gpt-4o";
+  record.soft_failures = "cut_by_length,broken_json";
+  metrics.count(record);
+  const std::string text = metrics.render();
+  for (const std::string kind : {"cut_by_length", "broken_json"}) {
+    EXPECT_NE(text.find("claviger_soft_failures_total{kind=\"" + kind +
+                        "\",model=\"openai/gpt-4o\"} 1\n"),
+              std::string::npos);
+  }
+}
+
 }  // namespace
 }  // namespace claviger::record

@@ -49,9 +49,12 @@ struct Record {
   std::uint32_t attempts = 0;
   int status = 0;             ///< What the caller was answered.
   int provider_status = 0;    ///< What the provider answered; 0 where it did not.
-  std::string error_code;     ///< Ours, or empty. The verdict's cause, later.
+  std::string error_code;     ///< Ours, or the verdict's cause; empty where nothing failed.
   std::string at_fault;       ///< The verdict's party; empty where nothing failed.
   std::string finish_reason;  ///< The provider's.
+  /// What was wrong with an answer that was none the less given: names with commas between, as
+  /// fault/soft_failures.h has them; empty for nothing.
+  std::string soft_failures;
   exchange::Usage usage;
   NanoUsd held;
   NanoUsd cost;

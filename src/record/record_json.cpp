@@ -58,6 +58,18 @@ class ObjectWriter {
   std::string out_;
 };
 
+/// `a,b` as `["a","b"]`.
+std::string list_of_names(std::string_view names) {
+  std::string out = "[";
+  while (!names.empty()) {
+    const std::size_t comma = names.find(',');
+    if (out.size() > 1) out += ',';
+    exchange::append_json_string(out, names.substr(0, comma));
+    names.remove_prefix(comma == std::string_view::npos ? names.size() : comma + 1);
+  }
+  return out + "]";
+}
+
 }  // namespace
 
 std::string to_rfc3339(WallTime time) {
@@ -91,6 +103,7 @@ std::string to_json(const Record& record) {
   object.text_or_null("error_code", record.error_code);
   object.text_or_null("at_fault", record.at_fault);
   object.text_or_null("finish_reason", record.finish_reason);
+  object.raw("soft_failures", list_of_names(record.soft_failures));
   object.number("input_tokens", record.usage.total_input_tokens());
   object.number("cached_input_tokens", record.usage.cached_input_tokens);
   object.number("output_tokens", record.usage.output_tokens);

@@ -74,6 +74,15 @@ exchange::Span note(Job& job, const provider::AnswerReading& reading) {
   return reading.facts.usage;
 }
 
+/// The caller has its answer; what is wrong with it is marked for those who look.
+void note_soft_failures(Job& job) {
+  if (!job.attempt.soft_watch || job.record.caller_left) return;
+  const std::int64_t counted = job.attempt.usage_state == provider::UsageState::sound
+                                   ? job.record.usage.total_input_tokens()
+                                   : 0;
+  job.record.soft_failures = job.attempt.soft_watch->found(job.record.finish_reason, counted);
+}
+
 /// JSON without its line breaks, as an event's data must be.
 std::string on_one_line(std::string json) {
   std::erase_if(json, [](char c) { return c == '\n' || c == '\r'; });
@@ -163,6 +172,8 @@ Task<Done> Relay::deliver_whole(Job& job, net::ProviderExchange& provider) {
     job.caller.close_after_answer();
     job.record.caller_left = true;
   }
+  if (job.attempt.soft_watch) job.attempt.soft_watch->answer(body.bytes());
+  note_soft_failures(job);
   co_return Done{};
 }
 
@@ -202,6 +213,7 @@ Task<Done> Relay::deliver_stream(Job& job, net::ProviderExchange& provider) {
   if (!stream.has_ended && !stream.has_failed && job.record.finish_reason.empty()) {
     co_return no(broken(job, {.io = net::IoError::closed}, "its answer was streamed"));
   }
+  if (!stream.has_failed) note_soft_failures(job);
   if (!co_await job.caller.end_stream()) job.record.caller_left = true;
   co_return Done{};
 }
@@ -219,6 +231,7 @@ Task<Done> Relay::forward_events(Job& job, net::Buffer& pending, StreamState& st
     const std::string_view event = bytes.substr(position, length);
     const auto reading = job.attempt.adapter->read_event(exchange::event_data(event, joined));
     note(job, reading);
+    if (job.attempt.soft_watch) job.attempt.soft_watch->event(exchange::event_data(event, joined));
     stream.has_ended = stream.has_ended || reading.facts.is_end;
     if (reading.facts.is_error && !stream.has_failed) {
       stream.has_failed = true;

@@ -16,6 +16,7 @@
 #include "provider/adapter.h"
 #include "record/record.h"
 #include "relay/snapshot.h"
+#include "relay/soft_watch.h"
 #include "route/table.h"
 
 namespace claviger::relay {
@@ -69,7 +70,9 @@ struct Attempt {
   provider::UsageState usage_state = provider::UsageState::absent;
   /// The usage is the provider's last word and not a running count.
   bool usage_is_final = false;
-  std::string passed_back;     ///< Header lines of the provider that callers may see.
+  std::string passed_back;  ///< Header lines of the provider that callers may see.
+  /// Watches the answer; null where there is nothing to watch.
+  std::unique_ptr<SoftWatch> soft_watch;
   net::Buffer provider_error;  ///< Its error body, padded, keys masked; empty where it gave none.
 };
 

@@ -250,6 +250,10 @@ Task<Done> Relay::exchange_on(Job& job, const Address& address, std::string_view
     co_return std::unexpected(broken(job, {.io = sent.error()}, "the request was sent"));
   }
   if (sent) job.record.times.sent_us = since_start(job);
+  // The provider is at work; what its answer should look like is read meanwhile.
+  if (sent && job.attempt.profile->dialect == exchange::DialectId::openai) {
+    job.attempt.soft_watch = SoftWatch::of(job.request, is_own_endpoint(job.attempt));
+  }
   // Where another attempt could follow, the request is still needed.
   if (!may_need_request_again(job)) job.caller.release_request();
 

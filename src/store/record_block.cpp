@@ -56,6 +56,7 @@ void each_field(Visitor&& visit, Some&... record) {
   visit(36, record.request_bytes...);
   visit(37, record.answer_bytes...);
   visit(38, record.usage.audio_input_tokens...);
+  visit(39, record.soft_failures...);
 }
 /// Behind the last field of a record.
 constexpr std::uint64_t kEnd = 0;

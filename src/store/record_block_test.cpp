@@ -39,6 +39,7 @@ std::vector<Record> some_records(std::uint64_t seed, std::size_t count) {
     r.owner = OwnerId{some_number(random)};
     r.end_user = some_text(small);
     r.model = some_text(small);
+    r.soft_failures = some_text(small);
     r.streamed = random() % 2 == 0;
     r.attempts = static_cast<std::uint32_t>(random());
     r.status = static_cast<int>(random());
@@ -73,6 +74,7 @@ TEST(RecordBlock, GivesBackWhatWasPacked) {
       EXPECT_EQ(out.owner, in.owner);
       EXPECT_EQ(out.end_user, in.end_user);
       EXPECT_EQ(out.model, in.model);
+      EXPECT_EQ(out.soft_failures, in.soft_failures);
       EXPECT_EQ(out.streamed, in.streamed);
       EXPECT_EQ(out.attempts, in.attempts);
       EXPECT_EQ(out.status, in.status);

@@ -43,6 +43,7 @@ class RecordStoreContract : public StoreContract {
     r.status = 200;
     r.provider_status = 201;
     r.finish_reason = "stop";
+    r.soft_failures = "refusal,loop";
     r.usage = {.input_tokens = 10,
                .cached_input_tokens = 11,
                .cache_write_tokens = 12,
@@ -97,6 +98,7 @@ TEST_P(RecordStoreContract, ARecordComesBackWithEverythingInIt) {
   EXPECT_EQ(out.error_code, in.error_code);
   EXPECT_EQ(out.at_fault, in.at_fault);
   EXPECT_EQ(out.finish_reason, in.finish_reason);
+  EXPECT_EQ(out.soft_failures, in.soft_failures);
   EXPECT_EQ(out.usage, in.usage);
   EXPECT_EQ(out.held, in.held);
   EXPECT_EQ(out.cost, in.cost);

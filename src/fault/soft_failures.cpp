@@ -1,0 +1,225 @@
+#include "fault/soft_failures.h"
+
+#include <algorithm>
+
+#include "fault/json_glance.h"
+
+namespace claviger::fault {
+namespace {
+
+constexpr std::array<std::string_view, soft_failures> kNames = {
+    "empty_output",          "cut_by_length", "refusal",     "content_filter",
+    "broken_tool_arguments", "unknown_tool",  "broken_json", "missing_fields",
+    "wrong_language",        "loop",          "context_cut"};
+
+bool is_blank(char c) {
+  return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+}
+
+/// What models begin with when they will not, and little else does.
+bool begins_like_refusal(std::string_view begin) {
+  constexpr std::array<std::string_view, 12> kBegins = {
+      "i'm sorry, but i can't",     "i’m sorry, but i can’t",  "i'm sorry, but i cannot",
+      "i'm sorry, i can't",         "i cannot assist with",    "i can't assist with",
+      "i can't help with that",     "i cannot help with that", "i'm unable to assist",
+      "i am unable to assist with", "i cannot fulfill this",   "i can't comply with"};
+  std::string text;
+  for (const char c : begin) text += lower(c);
+  const std::size_t start = text.find_first_not_of(" \n\t");
+  if (start == std::string::npos) return false;
+  return std::ranges::any_of(kBegins, [&](std::string_view words) {
+    return text.compare(start, words.size(), words) == 0;
+  });
+}
+
+template <std::size_t N>
+bool is_one_of(std::string_view reason, const std::array<std::string_view, N>& reasons) {
+  return std::ranges::any_of(reasons, [&](std::string_view known) {
+    return std::ranges::equal(reason, known, [](char a, char b) { return lower(a) == lower(b); });
+  });
+}
+
+}  // namespace
+
+std::string_view to_string(SoftFailure failure) {
+  return kNames[static_cast<std::size_t>(failure)];
+}
+
+std::string SoftFailures::text() const {
+  std::string out;
+  for (std::size_t i = 0; i < soft_failures; ++i) {
+    if (!has(static_cast<SoftFailure>(i))) continue;
+    if (!out.empty()) out += ',';
+    out += kNames[i];
+  }
+  return out;
+}
+
+void AnswerWatch::JsonFollower::end_string() {
+  state_ = State::inside;
+  if (!is_key_ || depth_ != 1) return;
+  std::erase(missing_, key_);
+}
+
+void AnswerWatch::JsonFollower::take(char c) {
+  switch (state_) {
+    case State::before:
+      if (is_blank(c)) return;
+      if (c != '{') {
+        is_broken_ = true;
+        state_ = State::after;
+        return;
+      }
+      open_[depth_++] = '{';
+      expects_key_ = true;
+      state_ = State::inside;
+      return;
+    case State::in_string:
+      if (c == '\\')
+        state_ = State::escaped;
+      else if (c == '"')
+        end_string();
+      else if (is_key_ && key_.size() < kKeyBytesMax)
+        key_ += c;
+      return;
+    case State::escaped:
+      state_ = State::in_string;
+      return;
+    case State::after:
+      is_broken_ = is_broken_ || !is_blank(c);
+      return;
+    case State::inside:
+      break;
+  }
+  if (c == '"') {
+    is_key_ = expects_key_ && open_[std::min(depth_, kDepthMax) - 1] == '{';
+    expects_key_ = false;
+    key_.clear();
+    state_ = State::in_string;
+  } else if (c == '{' || c == '[') {
+    if (depth_ < kDepthMax) open_[depth_] = c;
+    ++depth_;
+    expects_key_ = c == '{';
+  } else if (c == '}' || c == ']') {
+    const char open = depth_ <= kDepthMax ? open_[depth_ - 1] : '\0';
+    if (open != '\0' && open != (c == '}' ? '{' : '[')) is_broken_ = true;
+    if (--depth_ == 0) state_ = State::after;
+    expects_key_ = false;
+  } else if (c == ',') {
+    expects_key_ = depth_ <= kDepthMax && open_[depth_ - 1] == '{';
+  }
+}
+
+void AnswerWatch::text(std::string_view piece) {
+  text_bytes_ += piece.size();
+  if (begin_.size() < begin_bytes_max) begin_ += piece.substr(0, begin_bytes_max - begin_.size());
+  has_words_ = has_words_ || !std::ranges::all_of(piece, is_blank);
+  if (expected_.wants_json) {
+    for (const char c : piece) json_.take(c);
+  }
+  if (expected_.is_latin) note_script(piece);
+  if (!loops_) note_loop(piece);
+}
+
+/// A period of up to half the ring that repeats for hundreds of words is no style.
+void AnswerWatch::note_loop(std::string_view piece) {
+  constexpr std::uint16_t kRepeatedWordsMin = 120;
+  constexpr std::uint16_t kRepetitionsMin = 8;
+  for (const char c : piece) {
+    if (!is_blank(c)) {
+      word_ = (word_ ^ static_cast<unsigned char>(c)) * 16777619U;
+      continue;
+    }
+    if (word_ == 0) continue;
+    for (std::size_t period = 1; period <= repeating_.size(); ++period) {
+      std::uint16_t& length = repeating_[period - 1];
+      const bool same = words_seen_ >= period && words_[(words_seen_ - period) % kRing] == word_;
+      length = same ? static_cast<std::uint16_t>(std::min(length + 1, 60'000)) : 0;
+      if (length >= kRepeatedWordsMin && length >= period * kRepetitionsMin) loops_ = true;
+    }
+    words_[words_seen_++ % kRing] = word_;
+    word_ = 0;
+  }
+}
+
+/// Letters of Latin script, and of those whose characters begin with a byte that no Latin letter
+/// has in UTF-8 (Greek and beyond: 0xCE and above, but for punctuation and signs, 0xE2).
+void AnswerWatch::note_script(std::string_view piece) {
+  for (const char c : piece) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((lower(c) >= 'a' && lower(c) <= 'z') || (byte >= 0xC3 && byte <= 0xCA)) ++latin_letters_;
+    if ((byte >= 0xCE && byte < 0xE2) || (byte >= 0xE3 && byte < 0xF0)) ++other_letters_;
+  }
+}
+
+void AnswerWatch::tool_call(std::size_t number, std::string_view name_piece,
+                            std::string_view arguments_piece) {
+  if (number >= calls_max) return;
+  if (calls_.size() <= number) calls_.resize(number + 1);
+  Call& call = calls_[number];
+  if (call.name.size() < 256) call.name += name_piece.substr(0, 256);
+  const std::size_t room = argument_bytes_max - std::min(call.arguments.size(), argument_bytes_max);
+  call.arguments += arguments_piece.substr(0, room);
+  call.is_cut = call.is_cut || arguments_piece.size() > room;
+}
+
+void AnswerWatch::finish_reason(std::string_view reason) {
+  constexpr std::array<std::string_view, 5> kCut = {"length", "max_tokens", "max_output_tokens",
+                                                    "MAX_TOKENS", "model_length"};
+  constexpr std::array<std::string_view, 8> kFiltered = {
+      "content_filter", "SAFETY",     "PROHIBITED_CONTENT",   "BLOCKLIST",
+      "SPII",           "RECITATION", "guardrail_intervened", "content_filtered"};
+  was_cut_ = was_cut_ || is_one_of(reason, kCut);
+  was_filtered_ = was_filtered_ || is_one_of(reason, kFiltered);
+  if (reason == "refusal") said_refusal_ = true;
+}
+
+SoftFailures AnswerWatch::result() const {
+  SoftFailures found;
+  if (was_cut_) found.add(SoftFailure::cut_by_length);
+  if (was_filtered_) found.add(SoftFailure::content_filter);
+  const bool is_short = text_bytes_ < 600;
+  if (said_refusal_ || (is_short && calls_.empty() && begins_like_refusal(begin_))) {
+    found.add(SoftFailure::refusal);
+  }
+  if (!has_words_ && calls_.empty() && !said_refusal_) found.add(SoftFailure::empty_output);
+  for (const Call& call : calls_) {
+    if (expected_.all_tools_known && !expected_.tools.empty() && !call.name.empty() &&
+        std::ranges::find(expected_.tools, call.name) == expected_.tools.end()) {
+      found.add(SoftFailure::unknown_tool);
+    }
+    // No arguments at all are how some providers write none.
+    if (call.is_cut || call.arguments.empty()) continue;
+    const JsonGlance arguments(call.arguments);
+    if (!arguments.is_whole() || !arguments.root().is(JsonGlance::Kind::object)) {
+      found.add(SoftFailure::broken_tool_arguments);
+    }
+  }
+  // What was cut off or never came is told above; its form is no news.
+  if (expected_.wants_json && has_words_ && !was_cut_ && !found.has(SoftFailure::refusal)) {
+    if (!json_.is_one_object()) {
+      found.add(SoftFailure::broken_json);
+    } else if (json_.misses_fields()) {
+      found.add(SoftFailure::missing_fields);
+    }
+  }
+  constexpr std::uint64_t kLettersThatTell = 80;
+  if (expected_.is_latin && other_letters_ > kLettersThatTell &&
+      other_letters_ > 4 * latin_letters_) {
+    found.add(SoftFailure::wrong_language);
+  }
+  if (loops_) found.add(SoftFailure::loop);
+  constexpr std::int64_t kTokensThatTell = 512;
+  if (expected_.is_own_endpoint && tokens_counted_ > 0 &&
+      expected_.input_tokens > kTokensThatTell &&
+      tokens_counted_ * 10 < expected_.input_tokens * 6) {
+    found.add(SoftFailure::context_cut);
+  }
+  return found;
+}
+
+}  // namespace claviger::fault
