@@ -145,6 +145,20 @@ def part_unit(context: Context) -> Count:
     return run_units("dev", lambda _: True, context.environment)
 
 
+def part_tokenizers(context: Context) -> Count:
+    """Our tokens against the reference implementation's, on ten thousand texts."""
+    program = BUILD / "dev" / "src" / "tokenize" / "tokenize_texts"
+    if "dev" not in context.built or not program.is_file():
+        return missing("the dev preset did not build")
+    finished = run(
+        "tokenizers", [sys.executable, "test/tokenizers/compare_with_reference.py", str(program)],
+        seconds_max=END_TO_END_SECONDS_MAX,
+    )  # fmt: skip
+    if finished.status != 0:
+        say(last_lines(finished.output))
+    return count_lines("tokenizers", finished.status, finished.output)
+
+
 def symbolizer() -> str:
     return shutil.which("llvm-symbolizer-19") or shutil.which("llvm-symbolizer") or ""
 
@@ -322,6 +336,7 @@ PARTS: list[tuple[str, Callable[[Context], Count], str]] = [
     ("build", part_build, "quick"),
     ("model", part_model, "quick"),
     ("unit", part_unit, "quick"),
+    ("tokenizers", part_tokenizers, "whole"),
     ("release", part_release, "whole"),
     ("e2e", part_e2e, "quick"),
     ("quickstart", part_quickstart, "whole"),
@@ -331,7 +346,7 @@ PARTS: list[tuple[str, Callable[[Context], Count], str]] = [
     ("tidy", part_tidy, "whole"),
 ]
 # What a part cannot do without, for --only.
-NEEDS = {"unit": ["build", "model"], "e2e": ["build", "model", "release"], "quickstart": ["release"], "tidy": ["build"]}
+NEEDS = {"unit": ["build", "model"], "tokenizers": ["build"], "e2e": ["build", "model", "release"], "quickstart": ["release"], "tidy": ["build"]}
 
 
 def chosen(arguments: argparse.Namespace) -> list[tuple[str, Callable[[Context], Count], str]]:
