@@ -64,6 +64,17 @@ class CallerTranslation {
       const exchange::Request& request) const = 0;
 };
 
+/// A text of a request's input, as a tokenizer gets it.
+struct InputText {
+  enum class Place : std::uint8_t {
+    alone,  ///< Between marks of its own: its tokens are those of the text by itself.
+    among,  ///< Perhaps put together with other text.
+  };
+  std::string text;
+  std::int64_t json_bytes = 0;  ///< What stands for it in the body, without its quotes.
+  Place place = Place::among;
+};
+
 class Dialect {
  public:
   virtual ~Dialect() = default;
@@ -75,6 +86,9 @@ class Dialect {
   /// `body` must have 64 readable bytes behind its end (simdjson's padding).
   virtual std::expected<exchange::Request, exchange::BadRequest> read(
       exchange::Operation operation, std::string_view body) const = 0;
+  /// The texts of what read() read, for counting them exactly; those that it leaves out are
+  /// bounded by their bytes. Called only where that bound does not fit, for it reads all again.
+  virtual std::vector<InputText> input_texts(const exchange::Request&) const { return {}; }
 
   virtual std::string error_body(const ErrorAnswer& error) const = 0;
   /// The provider's own error body as it was, with the verdict added beside it as

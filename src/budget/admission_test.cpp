@@ -22,6 +22,11 @@ exchange::Request text_request(const std::string& body) {
   return request;
 }
 
+std::optional<Bound> bound_request(const exchange::Request& request, const catalog::Price& rates,
+                                   const ModelLimits& limits) {
+  return budget::bound_request(request, rates, limits, family_of("nobody", "nothing"));
+}
+
 TEST(Admission, TextIsBoundedByItsBytesAndTheContext) {
   const std::string body(1000, 'x');
   EXPECT_EQ(bound_request(text_request(body), price(1, 1), {})->input_tokens_max,
@@ -37,6 +42,59 @@ TEST(Admission, WhatWeCannotSeeIsBoundedByTheContextOrNotAtAll) {
   EXPECT_EQ(bound_request(request, price(1, 1), {}), std::nullopt);
   EXPECT_EQ(bound_request(request, price(1, 1), {.context_tokens_max = 128'000})->input_tokens_max,
             128'000);
+}
+
+exchange::Request with_image(exchange::InputImage image, const std::string& body) {
+  exchange::Request request = text_request(body);
+  request.input_content = exchange::InputContent::by_model;
+  request.parts.add_image(image);
+  request.parts.attached_bytes = static_cast<std::int64_t>(body.size()) - 100;
+  return request;
+}
+
+TEST(Admission, APictureIsBoundedByItsProvidersFormula) {
+  const std::string body(1'000'000, 'x');
+  const auto request = with_image({.width_px = 1024, .height_px = 1024}, body);
+  const auto bound = budget::bound_request(request, price(1, 1), {.context_tokens_max = 128'000},
+                                           family_of("openai", "gpt-4o"));
+  EXPECT_EQ(bound->parts.images, 85 + 4 * 170);
+  EXPECT_EQ(bound->input_tokens_max, 100 + 765 + kTemplateTokensMax);
+  EXPECT_EQ(bound->input_by, InputBoundBy::bytes);
+  // Elsewhere nobody knows the formula.
+  const auto elsewhere = bound_request(request, price(1, 1), {.context_tokens_max = 128'000});
+  EXPECT_EQ(elsewhere->input_tokens_max, 128'000);
+  EXPECT_EQ(elsewhere->input_by, InputBoundBy::context);
+}
+
+TEST(Admission, WhatExpandsInANormalFormIsCountedAtItsWorst) {
+  const std::string body = "\"\uFDFA\"";
+  EXPECT_EQ(bound_request(text_request(body), price(1, 1), {})->text_tokens_max, 2 + 33);
+  EXPECT_EQ(budget::bound_request(text_request(body), price(1, 1), {}, family_of("openai", "gpt-5"))
+                ->text_tokens_max,
+            2 + 3);
+}
+
+TEST(Admission, ExactCountsReplaceTheirBytesAndNothingElse) {
+  const std::string body(10'000, 'x');
+  const ModelLimits limits{.context_tokens_max = 128'000};
+  const catalog::Price rates = price(1000, 1000);
+  const auto& family = family_of("openai", "gpt-4o");
+  const Bound cheap = *budget::bound_request(text_request(body), rates, limits, family);
+  const Bound exact = tightened(cheap, {.tokens_max = 2000, .json_bytes = 9000}, rates, limits);
+  EXPECT_EQ(exact.input_tokens_max, 10'000 - 9000 + 2000 + kTemplateTokensMax);
+  EXPECT_EQ(exact.input_by, InputBoundBy::tokenizer);
+  EXPECT_LT(exact.cost_max, cheap.cost_max);
+  EXPECT_EQ(exact.output_tokens_max, cheap.output_tokens_max);
+  // More tokens than bytes would be no gain.
+  EXPECT_EQ(tightened(cheap, {.tokens_max = 10, .json_bytes = 10}, rates, limits).cost_max,
+            cheap.cost_max);
+  // What only the context bounds stays there.
+  exchange::Request unseen = text_request(body);
+  unseen.input_content = exchange::InputContent::by_model;
+  const Bound by_context = *budget::bound_request(unseen, rates, limits, family);
+  EXPECT_EQ(
+      tightened(by_context, {.tokens_max = 1, .json_bytes = 9000}, rates, limits).input_tokens_max,
+      128'000);
 }
 
 TEST(Admission, EveryChoiceHasTheWholeOutputBound) {

@@ -290,7 +290,8 @@ Outcome<void> estimate(Session& session, const Arguments& arguments) {
   }
   const auto bound = budget::bound_request(*request, **price,
                                            {.context_tokens_max = (*model)->context_tokens_max,
-                                            .output_tokens_max = (*model)->output_tokens_max});
+                                            .output_tokens_max = (*model)->output_tokens_max},
+                                           budget::family_of((*model)->provider, (*model)->name));
   if (!bound) {
     return refused(
         "what this request may cost cannot be bounded: it refers to content whose "

@@ -48,6 +48,17 @@ std::string name_of(const budget::Budget& budget, const Job& job) {
   return "the budget";
 }
 
+budget::ModelLimits limits_of(const route::Target& target) {
+  return {.context_tokens_max = target.context_tokens_max,
+          .output_tokens_max = target.output_tokens_max};
+}
+
+/// Who serves a provider's models elsewhere counts as they like.
+const budget::ModelFamily& family_of(const route::Target& target) {
+  return target.base_url.empty() ? budget::family_of(target.provider, target.provider_model)
+                                 : budget::family_of({}, {});
+}
+
 }  // namespace
 
 std::expected<const access::VirtualKey*, Failure> Relay::recognise(
@@ -180,10 +191,9 @@ Done Relay::bound_cost(Job& job) {
                                                       .model = job.attempt.target.model});
   if (!budgets) return no(budgets.error() == 0 ? no_budget() : too_many_budgets(budgets.error()));
   job.attempt.budgets = *budgets;
-  const auto bound =
-      budget::bound_request(job.request, price,
-                            {.context_tokens_max = job.attempt.target.context_tokens_max,
-                             .output_tokens_max = job.attempt.target.output_tokens_max});
+  const auto bound = budget::bound_request(
+      job.request, price, limits_of(job.attempt.target),
+      budget::family_of(job.attempt.target.provider, job.attempt.target.provider_model));
   if (!bound) return no(cannot_be_bounded(job.attempt.target.model, "messages"));
   job.attempt.bound = *bound;
   // The bound that the hold counts on is made true, also where the caller set one: perhaps
@@ -192,6 +202,35 @@ Done Relay::bound_cost(Job& job) {
     job.attempt.output_tokens_written = job.attempt.bound.output_tokens_max;
   }
   return {};
+}
+
+bool Relay::may_count_exactly(const Job& job) const {
+  return job.request.body.size() <= limits_.exact_count_bytes_max &&
+         family_of(job.attempt.target).exact_tokenizer() != nullptr;
+}
+
+/// Others have their turn after each stretch: a large text takes milliseconds.
+Task<void> Relay::count_exactly(Job& job) {
+  constexpr std::size_t kStepBytes = 16 * 1024;
+  Attempt& attempt = job.attempt;
+  const auto* const tokenizer = family_of(attempt.target).exact_tokenizer();
+  const auto texts = job.dialect.input_texts(job.request);
+  budget::CountedTexts counted;
+  tokenize::Scratch scratch;
+  for (const api::InputText& one : texts) {
+    const std::string_view text = one.place == api::InputText::Place::alone
+                                      ? std::string_view(one.text)
+                                      : tokenize::Tokenizer::context_free(one.text);
+    tokenize::TokenCount total;
+    for (std::size_t at = 0; at < text.size();) {
+      at = tokenizer->count_step(text, at, kStepBytes, scratch, total);
+      if (text.size() > kStepBytes) co_await parts_.reactor.yield();
+    }
+    counted.tokens_max += total.tokens + static_cast<std::int64_t>(one.text.size() - text.size());
+    counted.json_bytes += one.json_bytes;
+  }
+  attempt.bound =
+      budget::tightened(attempt.bound, counted, *attempt.target.price, limits_of(attempt.target));
 }
 
 Failure Relay::refusal_of(const Job& job, const budget::Refusal& refusal) const {

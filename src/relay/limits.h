@@ -23,6 +23,9 @@ struct Limits {
   /// Request sent to the answer's first byte. The official SDKs wait ten minutes.
   Duration first_byte_time_max = std::chrono::seconds(600);
   Duration idle_time_max = std::chrono::seconds(120);  ///< Between two pieces of an answer.
+  /// Of a request whose tokens are counted exactly where its bytes do not fit into the budget. A
+  /// larger one is bounded by its bytes alone: counting a megabyte takes some 100 ms of a core.
+  std::size_t exact_count_bytes_max = std::size_t{2} << 20;
   std::size_t answer_bytes_max = std::size_t{64} << 20;
   std::size_t event_bytes_max = std::size_t{4} << 20;
   std::size_t error_bytes_max = std::size_t{1} << 20;

@@ -104,6 +104,27 @@ void Relay::note_health(const Job& job, const Done& done) {
   place_health_.note(job.attempt.target, fared(at_fault), parts_.reactor.now());
 }
 
+Task<budget::Result<budget::Grant>> Relay::reserve(const Job& job, budget::Patience* patience) {
+  return parts_.ledger.reserve({.attempt = attempt_id(job),
+                                .budgets = job.attempt.budgets,
+                                .cost_max = job.attempt.bound.cost_max,
+                                .cost_least = job.attempt.bound.cost_least,
+                                .patience = patience});
+}
+
+/// Near the ceiling, what the cheap bound does not fit into the exact one may; so that is tried
+/// before anybody waits. A hold that was cut short stays as it is: of the same money, more is left
+/// for the answer.
+Task<budget::Result<budget::Grant>> Relay::reserve_tightly(Job& job, budget::Patience& patience) {
+  if (!may_count_exactly(job)) co_return co_await reserve(job, &patience);
+  auto grant = co_await reserve(job, nullptr);
+  const bool is_tight = grant ? grant->amount < job.attempt.bound.cost_max
+                              : grant.error().error == budget::LedgerError::exhausted;
+  if (is_tight) co_await count_exactly(job);
+  if (!grant && is_tight) grant = co_await reserve(job, &patience);
+  co_return grant;
+}
+
 Task<Done> Relay::hold(Job& job) {
   Attempt& attempt = job.attempt;
   budget::Patience patience(parts_.reactor.after(limits_.budget_wait_max).at());
@@ -111,11 +132,7 @@ Task<Done> Relay::hold(Job& job) {
   {
     const ImpatienceGuard guard(job.caller.socket(), patience);
     do {
-      grant = co_await parts_.ledger.reserve({.attempt = attempt_id(job),
-                                              .budgets = attempt.budgets,
-                                              .cost_max = attempt.bound.cost_max,
-                                              .cost_least = attempt.bound.cost_least,
-                                              .patience = &patience});
+      grant = co_await reserve_tightly(job, patience);
     } while (!grant && !patience.is_ended() && downgrade(job, grant.error()));
   }
   if (!grant) {

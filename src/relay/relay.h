@@ -90,6 +90,10 @@ class Relay {
   Done find_targets(Job& job);
   Done choose_place(Job& job);
   Done bound_cost(Job& job);
+  /// Whether the model's tokenizer is certain and the request not too large to be worth it.
+  bool may_count_exactly(const Job& job) const;
+  /// Replaces the bound by one that counts the request's texts exactly, where that is lower.
+  Task<void> count_exactly(Job& job);
   Failure refusal_of(const Job& job, const budget::Refusal& refusal) const;
   void clamp_output(Job& job);
   /// Where the budget that refused downgrades: goes to the cheapest model on its list that has
@@ -98,6 +102,8 @@ class Relay {
 
   // Money, provider, answer.
   Task<Done> hold(Job& job);
+  Task<budget::Result<budget::Grant>> reserve(const Job& job, budget::Patience* patience);
+  Task<budget::Result<budget::Grant>> reserve_tightly(Job& job, budget::Patience& patience);
   Task<Done> spend(Job& job);
   /// After a failed attempt: prepares the next one where there is to be one, and waits for its
   /// time.

@@ -12,6 +12,7 @@
 #include "access/key_format.h"
 #include "api/openai/openai_dialect.h"
 #include "budget/memory_ledger.h"
+#include "data/providers_toml.h"
 #include "net/listener.h"
 
 namespace claviger::relay {
@@ -77,6 +78,15 @@ class RelayTest : public ::testing::Test {
     reactor_.run();
   }
 
+  /// Those of this build, with the test's own provider in the place of OpenAI.
+  std::shared_ptr<const provider::Profiles> profiles_here() const {
+    std::string toml(data::providers_toml);
+    constexpr std::string_view openai = "https://api.openai.com/v1";
+    toml.replace(toml.find(openai), openai.size(),
+                 "http://127.0.0.1:" + std::to_string(provider_listener_->port()) + "/v1");
+    return provider::Profiles::parse(toml);
+  }
+
   void limit(NanoUsd amount, budget::WhenExhausted when_exhausted = budget::WhenExhausted::clamp) {
     terms_ = {.id = kBudget,
               .limit = amount,
@@ -112,9 +122,12 @@ class RelayTest : public ::testing::Test {
                                  .name = "box",
                                  .base_url = base_url},
                        .key = Secret::copy_of("sk-provider-key")});
+    entries.push_back(
+        {.about = {.id = CredentialId{2}, .owner = OwnerId{1}, .provider = "openai", .name = "o"},
+         .key = Secret::copy_of("sk-openai-key")});
     world->credentials = std::make_shared<vault::OpenCredentials>(std::move(entries));
     std::vector<route::StatedPrice> prices;
-    for (const char* const model : {"box/m", "box/n"}) {
+    for (const char* const model : {"box/m", "box/n", "openai/gpt-4o"}) {
       const bool is_cheaper = cheaper_price_ && std::string_view(model) == "box/n";
       const auto& its_price = is_cheaper ? cheaper_price_ : price;
       if (!its_price) continue;
@@ -128,12 +141,16 @@ class RelayTest : public ::testing::Test {
                                    .provider = "openai-compatible",
                                    .name = "box",
                                    .base_url = base_url,
-                                   .is_own_endpoint = true}},
+                                   .is_own_endpoint = true},
+                                  {.credential = CredentialId{2},
+                                   .owner = OwnerId{1},
+                                   .provider = "openai",
+                                   .name = "openai"}},
         std::vector<route::LocalPlace>{}, prices, catalog::PriceBook::embedded(),
         std::vector<route::Alias>{{.owner = {}, .name = "fast", .models = {"box/m", "box/n"}}});
     world->budgets = std::make_shared<budget::BudgetBook>(std::vector<budget::Budget>{
         {.terms = terms_, .scope = budget::Scope::workspace, .downgrade_to = downgrade_to_}});
-    world->profiles = provider::Profiles::embedded();
+    world->profiles = profiles_here();
     relay_.set_world(world);
   }
 
@@ -549,6 +566,48 @@ TEST_F(RelayTest, AClampedBoundIsWrittenIntoTheProvidersRequest) {
   EXPECT_THAT(provider_saw_, Not(HasSubstr("50000")));
   EXPECT_LE(record().held, NanoUsd(10'000'000));
   EXPECT_EQ(balance().spent, NanoUsd(60'000));
+}
+
+/// A page of prose: about 900 tokens, and 4,400 bytes.
+std::string page() {
+  std::string text;
+  for (int i = 0; i < 50; ++i) {
+    text +=
+        "It is a truth universally acknowledged, that a single man in possession of a fortune. ";
+  }
+  return text;
+}
+
+TEST_F(RelayTest, NearTheCeilingTokensAreCountedWhereBytesDoNotFit) {
+  // $1 per million: 4,400 bytes and the template do not fit into 3,000 tokens' worth of money.
+  limit(NanoUsd(3'000'000), budget::WhenExhausted::refuse);
+  publish();
+  provider_says_ = {json_answer(kAnswer)};
+  const std::string fields =
+      R"(","max_tokens":10,"messages":[{"role":"user","content":")" + page() + R"("}]})";
+  EXPECT_THAT(ask(R"({"model":"openai/gpt-4o)" + fields), HasSubstr("HTTP/1.1 200"));
+  EXPECT_LE(record().held, NanoUsd(3'000'000));
+  EXPECT_GE(record().held, NanoUsd(1'000'000));
+  // Where the tokenizer is not certain, bytes are all there is.
+  EXPECT_THAT(ask(R"({"model":"box/m)" + fields), HasSubstr("HTTP/1.1 402"));
+}
+
+TEST_F(RelayTest, OfACutHoldMoreIsLeftForTheAnswerWhereTokensAreCounted) {
+  limit(NanoUsd(12'000'000));
+  publish();
+  provider_says_ = {json_answer(kAnswer)};
+  const std::string fields =
+      R"(","max_tokens":50000,"messages":[{"role":"user","content":")" + page() + R"("}]})";
+  const auto clamped_to = [&](std::string_view model) {
+    const std::string answer = ask(R"({"model":")" + std::string(model) + fields);
+    EXPECT_THAT(answer, HasSubstr("HTTP/1.1 200"));
+    const auto at = answer.find("x-claviger-clamped: ");
+    return at == std::string::npos ? 0 : std::stoi(answer.substr(at + 20));
+  };
+  const int by_bytes = clamped_to("box/m");
+  const int by_tokens = clamped_to("openai/gpt-4o");
+  EXPECT_GT(by_bytes, 0);
+  EXPECT_GT(by_tokens, by_bytes + 250);
 }
 
 TEST_F(RelayTest, ARefusalThatComesBeforeTheRequestIsWholeIsPassedOn) {

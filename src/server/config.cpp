@@ -219,6 +219,10 @@ const std::vector<Setting>& settings() {
           [](Config& c) -> auto& { return c.provider.answer_bytes_max; }, 1024,
           std::int64_t{4} << 30),
       number(
+          "limits", "exact_count_bytes_max", at_once,
+          [](Config& c) -> auto& { return c.provider.exact_count_bytes_max; }, 0,
+          std::int64_t{64} << 20),
+      number(
           "limits", "event_bytes_max", at_once,
           [](Config& c) -> auto& { return c.provider.event_bytes_max; }, 1024,
           std::int64_t{1} << 30),

@@ -30,6 +30,7 @@ std::string_view default_config_text() {
 # first_byte_seconds_max = 600    # Until a provider's answer begins.
 # idle_seconds_max = 120          # Between two pieces of an answer.
 # answer_bytes_max = 67108864     # An answer that is not streamed; 64 MiB.
+# exact_count_bytes_max = 2097152 # Larger requests are bounded by bytes alone; 0: all. 2 MiB.
 # event_bytes_max = 4194304       # One event of a stream; 4 MiB.
 
 [egress]

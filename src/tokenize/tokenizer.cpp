@@ -32,47 +32,60 @@ const Tokenizer& Tokenizer::cl100k_base() {
 }
 
 TokenCount Tokenizer::count(std::string_view text, Scratch& scratch) const {
-  return walk(text, scratch, nullptr);
+  TokenCount total;
+  walk(text, 0, text.size(), scratch, nullptr, total);
+  return total;
 }
 
 TokenCount Tokenizer::encode(std::string_view text, Scratch& scratch,
                              std::vector<std::uint32_t>& tokens) const {
-  return walk(text, scratch, &tokens);
+  TokenCount total;
+  walk(text, 0, text.size(), scratch, &tokens, total);
+  return total;
+}
+
+std::size_t Tokenizer::count_step(std::string_view text, std::size_t at, std::size_t bytes,
+                                  Scratch& scratch, TokenCount& total) const {
+  const std::size_t end = at + std::min(bytes, text.size() - at);
+  return walk(text, at, end, scratch, nullptr, total);
 }
 
 /// Between a letter and a space there is always a cut, and what follows a cut does not depend on
-/// what came before it. So from the first such place to the last, context changes nothing.
-TokenCount Tokenizer::count_in_any_context(std::string_view text, Scratch& scratch) const {
+/// what came before it.
+std::string_view Tokenizer::context_free(std::string_view text) {
   const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
   const auto is_cut = [&](std::size_t at) { return text[at] == ' ' && is_letter(text[at - 1]); };
   std::size_t first = 1;
   while (first < text.size() && !is_cut(first)) ++first;
-  if (first >= text.size()) {
-    return {.tokens = static_cast<std::int64_t>(text.size()), .is_exact = false};
-  }
+  if (first >= text.size()) return {};
   std::size_t last = text.size() - 1;
   while (!is_cut(last)) --last;
-  TokenCount middle = count(text.substr(first, last - first), scratch);
-  middle.tokens += static_cast<std::int64_t>(first + text.size() - last);
-  middle.is_exact = false;
-  return middle;
+  return text.substr(first, last - first);
 }
 
-TokenCount Tokenizer::walk(std::string_view text, Scratch& scratch,
-                           std::vector<std::uint32_t>* tokens) const {
-  TokenCount total;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = piece_end(rule_, text, at);
-    const std::string_view piece = text.substr(at, end - at);
+TokenCount Tokenizer::count_in_any_context(std::string_view text, Scratch& scratch) const {
+  const std::string_view middle = context_free(text);
+  TokenCount total = count(middle, scratch);
+  total.tokens += static_cast<std::int64_t>(text.size() - middle.size());
+  total.is_exact = false;
+  return total;
+}
+
+std::size_t Tokenizer::walk(std::string_view text, std::size_t at, std::size_t end,
+                            Scratch& scratch, std::vector<std::uint32_t>* tokens,
+                            TokenCount& total) const {
+  while (at < end) {
+    const std::size_t piece_ends = piece_end(rule_, text, at);
+    const std::string_view piece = text.substr(at, piece_ends - at);
     if (piece.size() > piece_bytes_max) {
       total.is_exact = false;
       total.tokens += static_cast<std::int64_t>(piece.size());
     } else {
       total.tokens += static_cast<std::int64_t>(count_piece(piece, scratch, tokens));
     }
-    at = end;
+    at = piece_ends;
   }
-  return total;
+  return at;
 }
 
 std::size_t Tokenizer::count_piece(std::string_view piece, Scratch& scratch,

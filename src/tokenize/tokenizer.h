@@ -57,6 +57,16 @@ class Tokenizer {
 
   TokenCount count(std::string_view text, Scratch& scratch) const;
 
+  /// The same in steps, for those who must not be away for long: adds the tokens of the pieces
+  /// from `at` on, up to the first end of a piece at least `bytes` further, and returns where it
+  /// stopped; text.size() at the end. A step looks at up to a piece more than `bytes`.
+  std::size_t count_step(std::string_view text, std::size_t at, std::size_t bytes, Scratch& scratch,
+                         TokenCount& total) const;
+
+  /// The stretch of `text` whose tokens are the same whatever stands before and behind it: from
+  /// its first space behind a letter to its last. Empty where there are no two.
+  static std::string_view context_free(std::string_view text);
+
   /// An upper bound of what `text` adds to the tokens of any text that it stands in, whatever is
   /// before and behind it: only its first and last word could become something else there, and
   /// are counted by their bytes.
@@ -75,8 +85,8 @@ class Tokenizer {
   std::size_t merge_short(std::string_view piece, std::vector<std::uint32_t>* tokens) const;
   std::size_t merge_long(std::string_view piece, Scratch& scratch,
                          std::vector<std::uint32_t>* tokens) const;
-  TokenCount walk(std::string_view text, Scratch& scratch,
-                  std::vector<std::uint32_t>* tokens) const;
+  std::size_t walk(std::string_view text, std::size_t at, std::size_t end, Scratch& scratch,
+                   std::vector<std::uint32_t>* tokens, TokenCount& total) const;
 
   SplitRule rule_;
   Vocabulary vocabulary_;

@@ -91,6 +91,23 @@ TEST(Tokenizer, ACountForAnyContextHoldsInEveryContext) {
   }
 }
 
+TEST(Tokenizer, CountingInStepsIsCounting) {
+  std::mt19937 random(20261128);
+  Scratch scratch;
+  for (int i = 0; i < 2000; ++i) {
+    const std::string text = hostile_text(random);
+    TokenCount total;
+    std::size_t at = 0;
+    while (at < text.size()) {
+      const std::size_t next =
+          Tokenizer::o200k_base().count_step(text, at, 1 + random() % 9, scratch, total);
+      ASSERT_GT(next, at);
+      at = next;
+    }
+    ASSERT_EQ(total.tokens, count(Tokenizer::o200k_base(), text)) << text;
+  }
+}
+
 TEST(Tokenizer, AWordInAnyContextIsItsBytesAndASentenceIsNot) {
   Scratch scratch;
   const auto& tokenizer = Tokenizer::o200k_base();

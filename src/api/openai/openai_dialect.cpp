@@ -5,6 +5,7 @@
 #include <iterator>
 #include <utility>
 
+#include "api/openai/input_texts.h"
 #include "api/openai/request_reader.h"
 #include "exchange/json_edit.h"
 #include "exchange/json_scratch.h"
@@ -147,6 +148,10 @@ std::string cost_added(std::string_view body, Span usage, NanoUsd cost) {
 std::expected<exchange::Request, exchange::BadRequest> OpenAiDialect::read(
     exchange::Operation operation, std::string_view body) const {
   return openai::read_request(operation, body);
+}
+
+std::vector<InputText> OpenAiDialect::input_texts(const exchange::Request& request) const {
+  return openai::input_texts(request);
 }
 
 std::string OpenAiDialect::error_body(const ErrorAnswer& error) const {

@@ -16,6 +16,7 @@ class OpenAiDialect final : public Dialect {
 
   std::expected<exchange::Request, exchange::BadRequest> read(exchange::Operation operation,
                                                               std::string_view body) const override;
+  std::vector<InputText> input_texts(const exchange::Request& request) const override;
 
   /// The shape that `openai` for Node and for Python read: the object under `error` becomes
   /// the exception's `error`/`body`, `message`, `type`, `code` and `param` its attributes
