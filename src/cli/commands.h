@@ -67,6 +67,7 @@ struct Arguments {
   bool behind_tls_proxy = false;
   bool is_removal = false;
   bool is_ceiling = false;
+  bool is_embedding = false;
 };
 
 using Command = Outcome<void> (*)(Session& session, const Arguments& arguments);
@@ -146,13 +147,15 @@ Outcome<void> vault_rotate(Session&, const Arguments&);
 // commands_catalog.cpp: neither home nor server is needed
 Outcome<void> catalog_show(Session&, const Arguments&);
 Outcome<void> catalog_search(Session&, const Arguments&);
-Outcome<void> estimate(Session&, const Arguments&);
 
 // commands_price.cpp: neither
 Outcome<void> price_answer(Session&, const Arguments&);
 
 // commands_fault.cpp: neither home nor server is needed
 Outcome<void> fault_classify(Session&, const Arguments&);
+
+// commands_estimate.cpp: neither home nor server is needed
+Outcome<void> estimate(Session&, const Arguments&);
 
 // chat.cpp
 Outcome<void> chat(Session&, const Arguments&);

@@ -5,10 +5,9 @@
 #include <algorithm>
 #include <ranges>
 
-#include "api/openai/openai_dialect.h"
-#include "budget/admission.h"
 #include "catalog/price_book.h"
 #include "cli/commands.h"
+#include "cli/commands_catalog.h"
 #include "cli/secret_input.h"
 #include "console/json_out.h"
 
@@ -24,10 +23,6 @@ constexpr std::size_t kInputBytesMax = std::size_t{64} << 20;
 constexpr std::size_t kFoundMax = 100;
 /// simdjson reads up to 64 bytes behind a document's end.
 constexpr std::size_t kPaddingBytes = 64;
-
-std::string full_name(const Model& model) {
-  return fmt::format("{}/{}", model.provider, model.name);
-}
 
 /// Every rate that the card states, by its name and as people write it.
 struct ShownRate {
@@ -178,7 +173,12 @@ std::vector<const Model*> search_models(const catalog::PriceBook& book, std::str
   return found;
 }
 
-/// `provider/model`, or a bare name where one provider has it.
+}  // namespace
+
+std::string full_name(const Model& model) {
+  return fmt::format("{}/{}", model.provider, model.name);
+}
+
 Outcome<const Model*> find_model(const catalog::PriceBook& book, std::string_view named) {
   const std::size_t slash = named.find('/');
   if (slash != std::string_view::npos) {
@@ -206,12 +206,6 @@ Outcome<const Price*> price_of(const Model& model) {
   return refused(fmt::format("the catalog knows {} but not its price", full_name(model)));
 }
 
-struct Input {
-  std::string text;
-  std::size_t bytes = 0;  ///< Without the padding.
-  std::string_view view() const { return std::string_view(text).substr(0, bytes); }
-};
-
 Outcome<Input> read_input() {
   auto text = text_from_stdin(kInputBytesMax);
   if (!text) return std::unexpected(text.error());
@@ -220,8 +214,6 @@ Outcome<Input> read_input() {
   input.text.append(kPaddingBytes, '\0');
   return input;
 }
-
-}  // namespace
 
 Outcome<void> catalog_show(Session& session, const Arguments& arguments) {
   const auto book = catalog::PriceBook::embedded();
@@ -271,52 +263,6 @@ Outcome<void> catalog_search(Session& session, const Arguments& arguments) {
   say(table.text());
   if (found.size() > kFoundMax) {
     say(fmt::format("… and {} more; search for more of the name", found.size() - kFoundMax));
-  }
-  return {};
-}
-
-Outcome<void> estimate(Session& session, const Arguments& arguments) {
-  const auto book = catalog::PriceBook::embedded();
-  const auto model = find_model(*book, arguments.model);
-  if (!model) return std::unexpected(model.error());
-  const auto price = price_of(**model);
-  if (!price) return std::unexpected(price.error());
-  const auto input = read_input();
-  if (!input) return std::unexpected(input.error());
-  const auto request = api::OpenAiDialect().read(exchange::Operation::chat, input->view());
-  if (!request) {
-    return refused(fmt::format("the request on standard input cannot be read: {}",
-                               printable(request.error().message)));
-  }
-  const auto bound = budget::bound_request(*request, **price,
-                                           {.context_tokens_max = (*model)->context_tokens_max,
-                                            .output_tokens_max = (*model)->output_tokens_max},
-                                           budget::family_of((*model)->provider, (*model)->name));
-  if (!bound) {
-    return refused(
-        "what this request may cost cannot be bounded: it refers to content whose "
-        "size is not in it, and the model's context is not known");
-  }
-  if (session.as_json) {
-    say(JsonObject()
-            .text("model", full_name(**model))
-            .number("input_tokens_max", bound->input_tokens_max)
-            .number("output_tokens_max", bound->output_tokens_max)
-            .number("choices", bound->choices)
-            .usd("cost_usd_max", bound->cost_max)
-            .texts("unbounded_fields", request->unbounded_fields)
-            .text("source", (*price)->source)
-            .text("dated", (*price)->dated)
-            .finish());
-    return {};
-  }
-  say(fmt::format(
-      "At most {} on {}: up to {} tokens in, up to {} out{}.", to_display(bound->cost_max),
-      full_name(**model), bound->input_tokens_max, bound->output_tokens_max,
-      bound->choices > 1 ? fmt::format(" for each of {} choices", bound->choices) : ""));
-  say("This is what would be held; what it really costs is settled from the provider's usage.");
-  for (const std::string& field : request->unbounded_fields) {
-    say(fmt::format("Beyond this: {} may cost what nobody can tell beforehand.", printable(field)));
   }
   return {};
 }

@@ -480,8 +480,9 @@ void Grammar::declare_catalog() {
       .positional("model", "provider/model");
   leaf(catalog, "search", "Find models by a part of their name", catalog_search)
       .positional("word", "Part of provider/model");
-  leaf(app_, "estimate", "The most that a request on standard input can cost", estimate)
+  leaf(app_, "estimate", "What a request on standard input can cost, and probably will", estimate)
       .text("--model", &Arguments::model, "ID", "provider/model", Need::required)
+      .flag("--embeddings", &Arguments::is_embedding, "It asks for embeddings, not for a chat")
       .example("claviger estimate --model openai/gpt-4o-mini < request.json");
   leaf(app_, "price", "What an answer on standard input cost, line by line", price_answer)
       .text("--provider", &Arguments::provider, "ID", "openai, openrouter, …")

@@ -344,6 +344,53 @@ TEST_F(ControlApi, AStatedPriceIsWhatARequestIsHeldAt) {
   EXPECT_NE(world_->routes->resolve("openai/gpt-4o-mini", alice)->price->input.picos, 7'000'000);
 }
 
+TEST_F(ControlApi, AnEstimateIsWhatARequestIsHeldAtAndWhatItWillProbablyCost) {
+  must("POST", "/owners", R"({"name":"alice"})");
+  must("POST", "/credentials", R"({"owner":"alice","provider":"openai","key":"sk-abcdef"})");
+  const std::string request =
+      R"({"model":"openai/gpt-4o-mini","max_tokens":100,"messages":[{"role":"user","content":)"
+      R"("Tell me in a few words what a key-bearer is, and why one would want to be one."}],)"
+      R"("web_search_options":{},"colour":"red"})";
+
+  const Said plain = must("POST", "/estimate", request);
+  EXPECT_EQ(plain.member("model"), "openai/gpt-4o-mini");
+  EXPECT_THAT(plain.member("says"), HasSubstr("A request like this costs at most $"));
+  EXPECT_EQ(plain.member("input_likely_by"), "\"tokenizer\"");
+  EXPECT_EQ(plain.member("output_tokens_max"), "100");
+  EXPECT_THAT(plain.text, HasSubstr(R"("unbounded_fields":["web_search_options"])"));
+  EXPECT_THAT(plain.text, HasSubstr(R"("unknown_fields":["colour"])"));
+  EXPECT_THAT(plain.text, HasSubstr(R"({"field":"messages","bounded_by":"bytes")"));
+  EXPECT_THAT(plain.text, HasSubstr(R"({"field":"colour","bounded_by":"nothing")"));
+  EXPECT_THAT(plain.text, Not(HasSubstr(R"("exact_bound":null)")));
+
+  // Settled requests teach what is likely, and change nothing of what is held.
+  const OwnerId alice = world_->directory->find_owner("alice")->id;
+  for (int i = 0; i < 6; ++i) {
+    record::Record settled{.id = new_request_id(clock_.wall_now()),
+                           .started_at = clock_.wall_now()};
+    settled.owner = alice;
+    settled.model = "openai/gpt-4o-mini";
+    settled.status = 200;
+    settled.cost_state = record::CostState::billed;
+    settled.request_bytes = 1000;
+    settled.usage.input_tokens = 200;
+    settled.usage.output_tokens = 7;
+    ASSERT_TRUE(records_.append({settled}));
+  }
+  const Said learned = must("POST", "/estimate?owner=alice&model=openai/gpt-4o-mini", request);
+  EXPECT_EQ(learned.member("output_tokens_likely"), "7");
+  EXPECT_EQ(learned.member("cost_usd_max"), plain.member("cost_usd_max"));
+  EXPECT_NE(learned.member("cost_usd_likely"), plain.member("cost_usd_likely"));
+
+  EXPECT_EQ(ask("POST", "/estimate", R"({"model":"x/y","messages":[]})").error("code"),
+            "unknown_model");
+  EXPECT_EQ(ask("POST", "/estimate?operation=dance", request).error("code"), "bad_value");
+  EXPECT_EQ(ask("POST", "/estimate?model=openai/gpt-4o-mini", "{").error("code"), "bad_request");
+  EXPECT_EQ(ask("POST", "/estimate", "").error("code"), "missing_field");
+  must("POST", "/owners", R"({"name":"bob"})");
+  EXPECT_EQ(ask("POST", "/estimate", request).error("code"), "missing_parameter");
+}
+
 TEST_F(ControlApi, AModelFileIsInspectedRoutedAndForgotten) {
   add_alice_and_notes();
   char name[] = "/tmp/claviger_control_XXXXXX";

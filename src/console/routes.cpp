@@ -30,6 +30,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/prices", Order::any, list_prices},
     {"PUT", "/prices", Order::one_by_one, put_price},
     {"DELETE", "/prices", Order::one_by_one, remove_price},
+    {"POST", "/estimate", Order::any, estimate_cost},
     {"GET", "/aliases", Order::any, list_aliases},
     {"PUT", "/aliases", Order::one_by_one, put_alias},
     {"DELETE", "/aliases/{alias}", Order::one_by_one, remove_alias},

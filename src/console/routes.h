@@ -111,6 +111,9 @@ Task<Outcome<Reply>> list_prices(Registry& registry, Call& call);
 Task<Outcome<Reply>> put_price(Registry& registry, Call& call);
 Task<Outcome<Reply>> remove_price(Registry& registry, Call& call);
 
+// estimates.cpp
+Task<Outcome<Reply>> estimate_cost(Registry& registry, Call& call);
+
 // requests.cpp
 Task<Outcome<Reply>> list_requests(Registry& registry, Call& call);
 Task<Outcome<Reply>> show_request(Registry& registry, Call& call);
