@@ -191,9 +191,8 @@ Done Relay::bound_cost(Job& job) {
                                                       .model = job.attempt.target.model});
   if (!budgets) return no(budgets.error() == 0 ? no_budget() : too_many_budgets(budgets.error()));
   job.attempt.budgets = *budgets;
-  const auto bound = budget::bound_request(
-      job.request, price, limits_of(job.attempt.target),
-      budget::family_of(job.attempt.target.provider, job.attempt.target.provider_model));
+  const auto bound = budget::bound_request(job.request, price, limits_of(job.attempt.target),
+                                           family_of(job.attempt.target));
   if (!bound) return no(cannot_be_bounded(job.attempt.target.model, "messages"));
   job.attempt.bound = *bound;
   // The bound that the hold counts on is made true, also where the caller set one: perhaps
