@@ -89,6 +89,13 @@ std::string_view without_variant(std::string_view name) {
   return name;
 }
 
+/// OpenAI's fine-tuned models are named "ft:BASE:organisation:name:id" and cost by their base.
+std::string_view without_owner(std::string_view name) {
+  constexpr std::string_view fine_tuned = "ft:";
+  if (!name.starts_with(fine_tuned)) return name;
+  return name.substr(0, name.find(':', fine_tuned.size()));
+}
+
 /// Without Bedrock's "-v1:0" or ":0".
 std::string_view without_version(std::string_view name) {
   const std::size_t colon = name.rfind(':');
@@ -138,7 +145,13 @@ FoundModel resolve_model(const PriceBook& book, std::string_view provider, std::
     if (const Model* const model = book.find(canonical, current.name)) return {.model = model};
     consider(without_path(current.name, canonical), current.was_dated);
     consider(without_variant(current.name), current.was_dated);
-    if (canonical == "amazon-bedrock") consider(without_region(current.name), current.was_dated);
+    consider(without_owner(current.name), current.was_dated);
+    if (canonical == "amazon-bedrock") {
+      const std::string_view anywhere = without_region(current.name);
+      consider(anywhere, current.was_dated);
+      // A row for all regions that are not "global".
+      if (!anywhere.empty()) consider("regional." + std::string(anywhere), current.was_dated);
+    }
     consider(without_date(current.name), true);
     if (canonical == "amazon-bedrock") consider(without_version(current.name), current.was_dated);
     consider(lower_case(current.name), current.was_dated);

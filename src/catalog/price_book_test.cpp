@@ -372,9 +372,12 @@ TEST(ModelNames, MeanTheRowTheyShould) {
   EXPECT_EQ(found_row("openrouter", "openai/gpt-4o:nitro"), "openai/gpt-4o");
   EXPECT_EQ(found_row("openrouter", "openai/gpt-4o:free"), "none");
   EXPECT_EQ(found_row("openai", "gpt-4o-mini-turbo"), "none");
+  EXPECT_EQ(found_row("openai", "ft:gpt-4o-mini-2024-07-18:org::abc"), "ft:gpt-4o-mini-2024-07-18");
   EXPECT_EQ(found_row("bedrock", "us.anthropic.claude-sonnet-4-5-20250929-v1:0"),
             "us.anthropic.claude-sonnet-4-5-20250929-v1:0");
   EXPECT_EQ(found_row("bedrock", "sa.amazon.nova-lite-v1:0"), "none");
+  EXPECT_EQ(found_row("bedrock", "us.anthropic.claude-3-haiku-20240307-v1:0"),
+            "regional.anthropic.claude-3-haiku-20240307-v1:0");
 }
 
 TEST(PriceBook, AnAbsentRateIsTheRateThatApplies) {

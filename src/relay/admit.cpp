@@ -171,6 +171,9 @@ Done Relay::choose_place(Job& job) {
 }
 
 Done Relay::bound_cost(Job& job) {
+  if (const catalog::Model* const dated = job.attempt.target.dated) {
+    job.attempt.target.price = dated->price_at(parts_.reactor.clock().wall_now());
+  }
   if (!job.attempt.target.price) return no(cannot_be_priced(job.attempt.target.model));
   const catalog::Price& price = *job.attempt.target.price;
   if (price.has_unbounded_units) {

@@ -83,12 +83,14 @@ Target Table::at_place(const Place& place, std::string_view name, OwnerId owner)
                 .base_url = place.base_url};
   if (const catalog::Model* const known = book_->find(place.provider, name)) {
     target.price = known->price;
+    if (!known->periods.empty()) target.dated = known;
     target.context_tokens_max = known->context_tokens_max;
     target.output_tokens_max = known->output_tokens_max;
   }
   // Who pays decides what it costs: a workspace's price is stated under no owner.
   if (auto price = stated(target.model, place.owner.is_none() ? OwnerId{} : owner)) {
     target.price = std::move(price);
+    target.dated = nullptr;
   }
   return target;
 }
@@ -211,7 +213,9 @@ std::vector<std::string> Table::models_of(OwnerId owner) const {
   for (const Place& place : places_) {
     if (!is_usable_by(place, owner)) continue;
     for (const catalog::Model& row : book_->models()) {
-      if (row.provider == place.provider && row.price) {
+      // The book prices more than there are surfaces for here.
+      const bool is_offered = row.operation == "chat" || row.operation == "embeddings";
+      if (row.provider == place.provider && row.price && is_offered) {
         models.push_back(row.provider + "/" + row.name);
       }
     }

@@ -47,13 +47,16 @@ struct StatedPrice {
 
 /// Where one request goes.
 struct Target {
-  std::string model;                    ///< `provider/model`, canonical.
-  std::string provider_model;           ///< As the provider calls it.
-  std::string provider;                 ///< Profile id.
-  CredentialId credential;              ///< None for a local model.
-  LocalModelId local_model;             ///< None for a provider's.
-  std::string base_url;                 ///< Empty: the profile's own.
-  catalog::SharedPrice price;           ///< Null where it is not known.
+  std::string model;           ///< `provider/model`, canonical.
+  std::string provider_model;  ///< As the provider calls it.
+  std::string provider;        ///< Profile id.
+  CredentialId credential;     ///< None for a local model.
+  LocalModelId local_model;    ///< None for a provider's.
+  std::string base_url;        ///< Empty: the profile's own.
+  catalog::SharedPrice price;  ///< Null where it is not known.
+  /// Where the book's price changes on a day: ask it for the price of the moment before the hold.
+  /// Lives as long as the table.
+  const catalog::Model* dated = nullptr;
   std::int64_t context_tokens_max = 0;  ///< 0 where unknown.
   std::int64_t output_tokens_max = 0;   ///< 0 where unknown.
 };

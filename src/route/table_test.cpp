@@ -158,6 +158,21 @@ TEST(Routing, AnUnknownModelIsRoutedButHasNoPrice) {
   EXPECT_EQ(target->price, nullptr);
 }
 
+TEST(Routing, APriceThatChangesOnADayIsAskedForAtTheHold) {
+  const auto book = catalog::PriceBook::parse(
+      R"({"provider":"openai","model":"m","until":"2027-01-01","input":"1",)"
+      R"("source":"s","dated":"2026-11-25"})"
+      "\n"
+      R"({"provider":"openai","model":"m","from":"2027-01-01","input":"2",)"
+      R"("source":"s","dated":"2026-11-25"})");
+  const Table routes({place(1, kAda, "openai")}, {}, {}, book);
+  const auto target = routes.resolve("openai/m", kAda);
+  ASSERT_TRUE(target && target->dated != nullptr);
+  const WallTime later = std::chrono::sys_days(std::chrono::year(2027) / 1 / 1);
+  EXPECT_EQ(target->dated->price_at(later)->input.picos, 2'000'000);
+  EXPECT_EQ(target->dated->price_at(later - std::chrono::seconds(1))->input.picos, 1'000'000);
+}
+
 TEST(Routing, WhatAnOwnerStatesCountsBeforeTheBookAndForThemAlone) {
   catalog::Price dear;
   dear.input = dear.output = PicoUsdPerUnit{1'000'000};

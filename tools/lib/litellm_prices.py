@@ -206,6 +206,9 @@ def opinion(entry: dict[str, Any], provider: str, source: str, dated: str) -> Op
     has_tokens = any(rate != 0 for rate in standard.rates.values())
     if not has_tokens:
         standard = Card()
+    if operation == "speech" and "audio_output" in standard.rates:
+        # What comes out is sound, whether an answer says so or not.
+        standard.rates["output"] = standard.rates["audio_output"]
     standard.pieces = pieces(entry, provider, operation, has_tokens)
     request = number(entry.get("input_cost_per_request"))
     standard.per_request = request or Decimal(0)
