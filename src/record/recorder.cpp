@@ -7,7 +7,7 @@
 
 #include "base/quiet_thread.h"
 #include "record/record.h"
-#include "record/submission_queue.h"
+#include "record/sheet_stack.h"
 
 namespace claviger::record {
 namespace {
