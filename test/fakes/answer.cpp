@@ -305,6 +305,14 @@ std::int64_t Answer::tokens_until(std::int64_t event) const {
                                    events_);
 }
 
+void Answer::caller_left() {
+  if (bill_ == nullptr || behaviour_.free || behaviour_.unseen_tokens == 0) return;
+  if (stage_ == Stage::tail || stage_ == Stage::done) return;
+  const std::int64_t generated =
+      std::min(tokens_until(event_) + behaviour_.unseen_tokens, tokens_.completion_tokens);
+  bill_->charge(number_, {tokens_.prompt_tokens, tokens_.cached_tokens, generated});
+}
+
 Answer::Step Answer::next_event(std::string& out) {
   if (body_bytes_left_ == 0) {
     return end(false, behaviour_.reset ? After::reset : After::close);

@@ -38,6 +38,8 @@ class Answer {
   After after() const { return after_; }
   /// Whether all was sent as an honest provider would have.
   bool is_whole() const { return is_whole_; }
+  /// The caller has left before the end: what goes on unseen is billed, too.
+  void caller_left();
 
  private:
   enum class Stage : std::uint8_t { delay, head, body, pause, event, tail, done };

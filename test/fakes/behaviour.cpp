@@ -19,12 +19,13 @@ struct Directive {
   T Behaviour::* member;
 };
 
-constexpr std::array<Directive<std::int64_t>, 17> kNumbers = {{
+constexpr std::array<Directive<std::int64_t>, 18> kNumbers = {{
     {"status", &Behaviour::status},
     {"prompt_tokens", &Behaviour::prompt_tokens},
     {"cached_tokens", &Behaviour::cached_tokens},
     {"completion_tokens", &Behaviour::completion_tokens},
     {"completion_tokens_spread", &Behaviour::completion_tokens_spread},
+    {"unseen_tokens", &Behaviour::unseen_tokens},
     {"reasoning_tokens", &Behaviour::reasoning_tokens},
     {"answer_bytes", &Behaviour::answer_bytes},
     {"chunks", &Behaviour::chunks},

@@ -35,8 +35,11 @@ struct Behaviour {
   std::int64_t cached_tokens = 0;             ///< The part of the prompt read from the cache.
   std::int64_t completion_tokens = kUnset;    ///< Instead of `--completion-tokens`.
   std::int64_t completion_tokens_spread = 0;  ///< Up to as many more, by the seed.
-  std::int64_t reasoning_tokens = 0;          ///< Said to be part of the completion.
-  std::int64_t answer_bytes = kUnset;         ///< Length of the text of an answer in one piece.
+  /// Generated and billed, within the bound, after a caller left a stream: a provider that
+  /// notices late.
+  std::int64_t unseen_tokens = 0;
+  std::int64_t reasoning_tokens = 0;   ///< Said to be part of the completion.
+  std::int64_t answer_bytes = kUnset;  ///< Length of the text of an answer in one piece.
 
   // Streams. The completion's tokens are spread evenly over the events.
   std::int64_t chunks = kUnset;              ///< Events with text; without it one a token.

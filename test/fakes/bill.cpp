@@ -40,10 +40,11 @@ const Prices& Bill::prices_of(std::string_view model) const {
   return found == prices_.end() ? default_prices_ : found->second;
 }
 
-RequestNumber Bill::open(std::string_view model) {
+RequestNumber Bill::open(std::string_view model, std::string_view client_id) {
   if (lines_.size() == kRequestsRemembered) lines_.pop_front();
   lines_.push_back(Line{.number = ++last_number_,
                         .model = std::string(model),
+                        .client_id = std::string(client_id),
                         .status = 0,
                         .tokens = {},
                         .cost = {},
@@ -109,6 +110,8 @@ std::string Bill::totals_json() const {
 void Bill::append_json(const Line& line, std::string& out) {
   fmt::format_to(std::back_inserter(out), R"({{"id":"{}","model":)", request_name(line.number));
   append_json_string(line.model, out);
+  out.append(R"(,"client_id":)");
+  append_json_string(line.client_id, out);
   fmt::format_to(
       std::back_inserter(out),
       R"(,"status":{},"prompt_tokens":{},"cached_tokens":{},"completion_tokens":{},"cost_nanos":{},"outcome":"{}"}})",
@@ -116,9 +119,10 @@ void Bill::append_json(const Line& line, std::string& out) {
       line.tokens.completion_tokens, line.cost.nanos(), to_string(line.outcome));
 }
 
-std::string Bill::each_json() const {
+std::string Bill::after_json(RequestNumber number) const {
   std::string out = R"({"each":[)";
   for (const Line& line : lines_) {
+    if (line.number <= number) continue;
     if (out.back() != '[') out.push_back(',');
     append_json(line, out);
   }

@@ -53,7 +53,8 @@ class Bill {
   void set_prices(std::string model, Prices prices) { prices_[std::move(model)] = prices; }
 
   /// Counts a request; nothing is charged for it yet.
-  RequestNumber open(std::string_view model);
+  /// `client_id` is what the caller calls it (`x-client-request-id`); may be empty.
+  RequestNumber open(std::string_view model, std::string_view client_id = {});
   void set_status(RequestNumber number, int status);
   /// What the request has consumed so far; replaces what was said before.
   void charge(RequestNumber number, const Tokens& tokens);
@@ -74,7 +75,9 @@ class Bill {
   /// "cost_nanos":…}
   std::string totals_json() const;
   /// The same for each request that is remembered: {"each":[…]}.
-  std::string each_json() const;
+  std::string each_json() const { return after_json(0); }
+  /// Those whose number is above `number`.
+  std::string after_json(RequestNumber number) const;
   /// One request by its name; nothing where it is unknown or forgotten.
   std::optional<std::string> request_json(std::string_view name) const;
 
@@ -82,6 +85,7 @@ class Bill {
   struct Line {
     RequestNumber number = 0;
     std::string model;
+    std::string client_id;
     int status = 0;
     Tokens tokens;
     NanoUsd cost;

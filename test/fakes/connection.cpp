@@ -159,6 +159,7 @@ void Connection::begin_answer(std::string_view body) {
 }
 
 void Connection::finish_answer(Outcome outcome) {
+  if (outcome == Outcome::broken_off && planned_.answer != nullptr) planned_.answer->caller_left();
   if (planned_.number != 0) server_.responder_.finished(planned_.number, outcome);
   planned_ = {};
   ready_ = nullptr;

@@ -341,6 +341,37 @@ TEST_F(FakeProvider, ACancelledStreamIsBilledForWhatWasGenerated) {
       << after;
 }
 
+TEST_F(FakeProvider, WhatIsGeneratedUnseenIsBilledWithinTheBound) {
+  for (const auto& [unseen, bound, billed_least, billed_most] :
+       {std::tuple{50, 1000, 51, 90}, std::tuple{5000, 100, 100, 100}}) {
+    const int fd = connect_to_it();
+    const std::string bytes =
+        request("POST", "/v1/chat/completions",
+                fmt::format(R"({{"model":"gpt-4o-mini","stream":true,"max_tokens":{},"messages":)"
+                            R"([{{"role":"user","content":"x"}}],"fake":{{"unseen_tokens":{},)"
+                            R"("completion_tokens":1000,"delay_ms_between_events":5}}}})",
+                            bound, unseen),
+                "x-client-request-id: ours-1\r\n");
+    ASSERT_EQ(send(fd, bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
+    char piece[512];
+    ASSERT_GT(recv(fd, piece, sizeof piece, 0), 0);
+    close(fd);
+    std::string bill;
+    for (int i = 0; i < 500 && bill.find(R"("running":0)") == std::string::npos; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      bill = ask("GET", "/_fake/bill", "").body;
+    }
+    const std::string key = R"("completion_tokens":)";
+    const int billed = std::stoi(bill.substr(bill.find(key) + key.size()));
+    EXPECT_GE(billed, billed_least);
+    EXPECT_LE(billed, billed_most);
+    EXPECT_NE(ask("GET", "/_fake/bill/after/0", "").body.find(R"("client_id":"ours-1")"),
+              std::string::npos);
+    EXPECT_EQ(ask("GET", "/_fake/bill/after/99", "").body, R"({"each":[]})");
+    ask("POST", "/_fake/reset", "");
+  }
+}
+
 TEST_F(FakeProvider, UsageIsAsOddAsToldAndTheBillIsNot) {
   const std::string_view stream = R"(,"stream":true,"stream_options":{"include_usage":true})";
   const auto with = [&](std::string_view usage) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "chat_request.h"
 #include "json_text.h"
@@ -78,9 +79,18 @@ Planned Responder::control(const RequestHead& head, std::string_view path, std::
 Responder::ControlAnswer Responder::control_answer(const RequestHead& head, std::string_view path,
                                                    std::string_view body) {
   if (head.method == "GET") {
+    constexpr std::string_view kAfter = "bill/after/";
     constexpr std::string_view kOne = "bill/";
     if (path == "bill") return {200, bill_.totals_json()};
     if (path == "bill/each") return {200, bill_.each_json()};
+    if (path.starts_with(kAfter)) {
+      RequestNumber number = 0;
+      const std::string_view digits = path.substr(kAfter.size());
+      const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+      if (read.ec == std::errc() && read.ptr == digits.data() + digits.size()) {
+        return {200, bill_.after_json(number)};
+      }
+    }
     if (path == "last") return {200, last_request_json_};
     if (path.starts_with(kOne)) {
       auto one = bill_.request_json(path.substr(kOne.size()));
@@ -102,9 +112,11 @@ Responder::ControlAnswer Responder::control_answer(const RequestHead& head, std:
     if (body.find(':') == std::string_view::npos) behaviours_.clear();
     return {200, "{}"};
   }
-  return {404, error_body(404, "unknown_control",
-                          "There are GET /_fake/bill, bill/each, bill/ID and last, and POST "
-                          "/_fake/behave and reset.")};
+  return {404,
+          error_body(
+              404, "unknown_control",
+              "There are GET /_fake/bill, bill/each, bill/after/NUMBER, bill/ID and last, and POST "
+              "/_fake/behave and reset.")};
 }
 
 Behaviour Responder::take_behaviour() {
@@ -140,6 +152,7 @@ void Responder::remember(const RequestHead& head, std::string_view body) {
 
 Planned Responder::plan(const RequestHead& head, std::string_view path, std::string_view body) {
   remember(head, body);
+  client_id_ = head.value_of("x-client-request-id");
   if (!options_.required_key.empty() &&
       head.value_of("authorization") != "Bearer " + options_.required_key) {
     return refuse(401, "invalid_api_key", "Incorrect API key provided.");
@@ -158,7 +171,7 @@ Planned Responder::plan(const RequestHead& head, std::string_view path, std::str
   }
   if (head.method == "GET" && path.ends_with("/models")) {
     if (fails(behaviour)) return fail(behaviour, {});
-    return plain(behaviour, bill_.open({}), models_body());
+    return plain(behaviour, bill_.open({}, client_id_), models_body());
   }
   if (const std::size_t at = path.find("/models/"); head.method == "GET" && at != path.npos) {
     const std::string_view model = path.substr(at + 8);
@@ -167,7 +180,7 @@ Planned Responder::plan(const RequestHead& head, std::string_view path, std::str
       return refuse(404, "model_not_found", "The model does not exist.", model);
     }
     return plain(
-        behaviour, bill_.open({}),
+        behaviour, bill_.open({}, client_id_),
         fmt::format(R"({{"id":"{}","object":"model","created":1767225600,"owned_by":"fake"}})",
                     model));
   }
@@ -182,14 +195,14 @@ Planned Responder::fail(const Behaviour& behaviour, std::string_view model) {
   std::string body = behaviour.body.empty() ? error_body(behaviour.status, behaviour.error_code,
                                                          behaviour.error_message)
                                             : behaviour.body;
-  return plain(behaviour, bill_.open(model), std::move(body));
+  return plain(behaviour, bill_.open(model, client_id_), std::move(body));
 }
 
 Planned Responder::refuse(std::int64_t status, std::string_view code, std::string_view message,
                           std::string_view model) {
   Behaviour behaviour;
   behaviour.status = status;
-  return plain(behaviour, bill_.open(model), error_body(status, code, message));
+  return plain(behaviour, bill_.open(model, client_id_), error_body(status, code, message));
 }
 
 Planned Responder::plain(const Behaviour& behaviour, RequestNumber number, std::string body) {
@@ -222,7 +235,7 @@ Planned Responder::plan_chat(Behaviour behaviour, std::string_view body) {
   completion = std::min(completion, request->completion_tokens_max.value_or(INT64_MAX));
   tokens.completion_tokens = completion * request->choices;
 
-  const RequestNumber number = bill_.open(request->model);
+  const RequestNumber number = bill_.open(request->model, client_id_);
   if (!request->streams) {
     if (!behaviour.free) bill_.charge(number, tokens);
     return plain(behaviour, number, chat_body(behaviour, *request, number, tokens));
@@ -249,7 +262,7 @@ Planned Responder::plan_embedding(Behaviour behaviour, std::string_view body) {
     tokens.prompt_tokens += static_cast<std::int64_t>(input.size() / 4 + 1);
   }
   if (behaviour.prompt_tokens != kUnset) tokens.prompt_tokens = behaviour.prompt_tokens;
-  const RequestNumber number = bill_.open(request->model);
+  const RequestNumber number = bill_.open(request->model, client_id_);
   if (!behaviour.free) bill_.charge(number, tokens);
   return plain(behaviour, number, embedding_body(behaviour, *request, tokens));
 }

@@ -83,6 +83,7 @@ class Responder {
   Bill bill_;
   std::mt19937_64 random_;
   std::deque<Behaviour> behaviours_;
+  std::string client_id_;  ///< Of the request that is being planned.
   std::string last_request_json_ = "{}";
 
   ReadyAnswer fast_chat_;
