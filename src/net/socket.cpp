@@ -1,6 +1,7 @@
 #include "net/socket.h"
 
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -143,6 +144,11 @@ void Socket::cancel() {
 void Socket::set_hangup_listener(HangupListener* listener) {
   hangup_listener_ = listener;
   if (listener != nullptr && (hung_up_ || cancelled_)) listener->on_hangup();
+}
+
+std::int64_t Socket::unread_bytes() const {
+  int bytes = 0;
+  return ioctl(fd_, FIONREAD, &bytes) == 0 ? bytes : 0;
 }
 
 void Socket::mark_broken() {

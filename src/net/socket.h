@@ -99,6 +99,8 @@ class Socket {
   void mark_not_writable() { writable_ = false; }
   /// Nothing can be waited for any more.
   void mark_broken();
+  /// What the kernel holds for us and nobody has read; 0 where it cannot say.
+  std::int64_t unread_bytes() const;
 
  private:
   friend class Reactor;

@@ -48,6 +48,10 @@ struct Profile {
   /// Usage::stated_cost is what this provider charges. Elsewhere it is hearsay, and the catalog
   /// decides: a compatible endpoint can write anything there.
   bool states_cost = false;
+  /// A stream that is cancelled is billed for no more than was streamed until then, and nothing
+  /// is generated unseen. Empty: nobody says so. Else where it is said.
+  std::string cancel_stops_billing_source;
+  bool cancel_stops_billing = false;
   PriceCapForm price_cap = PriceCapForm::none;
   std::string request_id_header;  ///< `x-request-id`
   /// The header in which it takes an id of ours and keeps it with its own; empty: none is sent.

@@ -128,6 +128,8 @@ Profile read_profile(const toml::table& table) {
   profile.states_cost = reader.truth("states_cost");
   profile.price_cap = static_cast<PriceCapForm>(
       reader.one_of("price_cap", reader.text_or("price_cap", "none"), {"none", "openrouter"}));
+  profile.cancel_stops_billing_source = reader.text_or("cancel_stops_billing_source", "");
+  profile.cancel_stops_billing = !profile.cancel_stops_billing_source.empty();
   profile.request_id_header = reader.text("request_id_header");
   profile.client_request_id_header = reader.text_or("client_request_id_header", "");
   profile.source = reader.text_not_empty("source");

@@ -63,6 +63,7 @@ struct alignas(128) Shard {
   std::array<Counter, kKinds.size()> tokens{};
   Counter budget_refusals{0};
   Counter clamped{0};
+  std::array<Counter, metric_providers_max> overruns{};
   Histogram<kAnswerBoundsUs.size()> duration;
   Histogram<kAnswerBoundsUs.size()> first_byte;
   Histogram<kOverheadBoundsUs.size()> overhead;
@@ -164,6 +165,7 @@ void Metrics::count(const Record& record) {
   // 402 of a provider means its own account; ours is given before any provider was asked.
   if (record.status == 402 && record.provider_status == 0) add(shard.budget_refusals, 1);
   if (record.clamped) add(shard.clamped, 1);
+  if (record.error_code == kProviderOverran) add(shard.overruns[provider], 1);
   shard.duration.observe(kAnswerBoundsUs, record.times.total_us);
   shard.first_byte.observe(kAnswerBoundsUs, record.times.first_byte_us);
   shard.overhead.observe(kOverheadBoundsUs, record.times.overhead_us);
@@ -246,6 +248,14 @@ void Metrics::State::render_usage(Exposition& out) const {
   out.family("claviger_clamped_total", "counter",
              "Requests whose output a budget bounded more tightly than was asked.");
   out.sample("", {}, total_text([](const Shard& s) -> const Counter& { return s.clamped; }));
+  out.family("claviger_overruns_total", "counter",
+             "Requests for which a provider billed more than the bound that it was given.");
+  for (std::size_t provider = 0; provider < metric_providers_max; ++provider) {
+    const auto count =
+        total([&](const Shard& s) -> const Counter& { return s.overruns[provider]; });
+    if (count == 0) continue;
+    out.sample("", {{"provider", providers.value_of(provider)}}, exact_decimal(count, 0));
+  }
 }
 
 template <typename Of, std::size_t kBounds>

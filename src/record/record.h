@@ -28,6 +28,10 @@ struct Times {
   std::int64_t overhead_us = -1;    ///< What Claviger itself took of the time before sending.
 };
 
+/// The error code of a request for which the provider billed more than the bound that it was
+/// given. Everything is recorded, and the budgets are the poorer for it.
+inline constexpr std::string_view kProviderOverran = "provider_overran";
+
 /// How the money side stands.
 enum class CostState : std::uint8_t { none, billed, estimated, quarantined };
 

@@ -199,7 +199,12 @@ Task<Done> Relay::deliver_stream(Job& job, net::ProviderExchange& provider) {
     if (!count && stream.has_ended) break;
     if (!count) co_return no(broken(job, count.error(), "its answer was streamed"));
     if (*count == 0) break;
+    job.attempt.streamed.bytes += static_cast<std::int64_t>(*count);
     if (auto done = co_await forward_events(job, pending, stream); !done) co_return done;
+    const bool is_over = stream.has_ended || !job.record.finish_reason.empty();
+    if (!is_over && is_beyond_hold(job)) {
+      co_return no(provider_overran(job.attempt.target.provider));
+    }
     // A provider that is faster than we are must not keep this thread from everybody else.
     if (++stream.pieces % 64 == 0) co_await parts_.reactor.yield();
     if (job.record.caller_left) co_return Done{};
@@ -242,6 +247,7 @@ Task<Done> Relay::forward_events(Job& job, net::Buffer& pending, StreamState& st
       passed = position;
       continue;
     }
+    if (!reading.facts.is_usage_only && !reading.facts.is_end) ++job.attempt.streamed.events;
 
     const bool has_usage = reading.usage_state == provider::UsageState::sound;
     const bool is_hidden = reading.facts.is_usage_only && !job.request.wants_usage_event;

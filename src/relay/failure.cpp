@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <ctime>
 
+#include "record/record.h"
+
 namespace claviger::relay {
 namespace {
 
@@ -365,6 +367,22 @@ Failure bad_provider_answer(std::string_view provider, std::string_view why) {
       .confidence = 0.7,
       .say = fmt::format("{} gave an answer that cannot be read.", provider),
       .remedy = "Check the base URL of the credential, then the provider's status page.",
+      .retry = Retry::no};
+}
+
+Failure provider_overran(std::string_view provider) {
+  return ErrorAnswer{
+      .status = 502,
+      .code = std::string(record::kProviderOverran),
+      .message = fmt::format(
+          "{} went on beyond the bound on the answer that it was given, so the stream was ended: "
+          "the "
+          "budget holds no more for it. What is missing would have cost more than was allowed",
+          provider),
+      .at_fault = "provider",
+      .confidence = 0.95,
+      .say = fmt::format("{} wrote more than it was allowed to, and was stopped.", provider),
+      .remedy = "Look at the provider's bill and correct the cost: claviger budget uncertain.",
       .retry = Retry::no};
 }
 

@@ -68,6 +68,8 @@ Failure runner_failed(const route::RunnerFailure& failure);
 Failure not_connected(const net::ConnectFailure& failure, std::string_view provider,
                       bool is_own_endpoint);
 Failure broken_off(net::IoError error, std::string_view provider, std::string_view stage);
+/// A stream that is ended because it brought more than was held for.
+Failure provider_overran(std::string_view provider);
 Failure bad_provider_answer(std::string_view provider, std::string_view why);
 Failure draining();
 Failure server_busy(std::string_view why);

@@ -17,6 +17,7 @@
 #include "record/record.h"
 #include "relay/snapshot.h"
 #include "relay/soft_watch.h"
+#include "relay/streamed.h"
 #include "route/table.h"
 
 namespace claviger::relay {
@@ -70,6 +71,7 @@ struct Attempt {
   provider::UsageState usage_state = provider::UsageState::absent;
   /// The usage is the provider's last word and not a running count.
   bool usage_is_final = false;
+  Streamed streamed;        ///< Of an answer that came as a stream; nothing of others.
   std::string passed_back;  ///< Header lines of the provider that callers may see.
   /// Watches the answer; null where there is nothing to watch.
   std::unique_ptr<SoftWatch> soft_watch;
@@ -96,6 +98,8 @@ struct Job {
   std::string downgraded_from;  ///< The model that was too dear; empty where none was.
   /// What earlier attempts met, a line each: evidence where all of them fail.
   std::vector<std::string> met_before;
+
+  bool was_overrun = false;  ///< A provider billed more than it was asked for.
 
   /// Whether bytes of an answer have reached the caller: beyond that there is no retry.
   bool has_answered() const { return record.status != 0; }

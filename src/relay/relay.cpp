@@ -285,6 +285,10 @@ Task<Done> Relay::exchange_on(Job& job, const Address& address, std::string_view
   job.record.provider_status = provider.head().status;
 
   auto delivered = co_await deliver(job, provider);
+  // What has come and was not read any more was generated, too.
+  if (job.attempt.streamed.bytes > 0) {
+    job.attempt.streamed.bytes += provider.stream().socket().unread_bytes();
+  }
   if (sent && provider.is_reusable()) parts_.pool.release(address.pool_key, provider.take_stream());
   co_return delivered;
 }
@@ -294,6 +298,7 @@ Task<void> Relay::settle(Job& job) {
   const auto [cost, certainty] = true_cost(job);
   const auto receipt = co_await parts_.ledger.settle_forgotten(
       job.attempt.grant.hold, job.attempt.budgets, cost, certainty);
+  job.was_overrun = job.was_overrun || is_overrun(job, cost);
   // Every attempt is paid for, and the request's cost is what all of them cost.
   job.record.cost += cost;
   job.record.cost_state = std::max(job.record.cost_state, cost_state_of(certainty));

@@ -13,6 +13,53 @@ NanoUsd cost_so_far(const Job& job) {
   return catalog::cost_of(catalog::with_incurred(job.record.usage, price), price);
 }
 
+namespace {
+
+/// The bound on the output of all choices; none where nothing bounds it.
+std::optional<std::int64_t> output_tokens_allowed(const Job& job) {
+  const auto& written = job.attempt.output_tokens_written;
+  if (!written) return std::nullopt;
+  std::int64_t all = 0;
+  if (__builtin_mul_overflow(*written, job.attempt.bound.choices, &all)) return std::nullopt;
+  return all;
+}
+
+/// What an attempt costs whose provider never gave its last word.
+NanoUsd cost_unsaid(const Job& job) {
+  const Attempt& attempt = job.attempt;
+  if (is_beyond_hold(job)) {
+    const exchange::Usage streamed{.output_tokens = tokens_least(attempt.streamed)};
+    return std::max({attempt.grant.amount, cost_so_far(job),
+                     catalog::cost_of(streamed, *attempt.target.price)});
+  }
+  // A stream alone shows what was generated; the rest of a whole answer is not seen.
+  if (!attempt.profile->cancel_stops_billing || attempt.streamed.bytes == 0) {
+    return attempt.grant.amount;
+  }
+  return std::min(attempt.grant.amount,
+                  catalog::worst_cost(attempt.bound.input_tokens_max, tokens_most(attempt.streamed),
+                                      *attempt.target.price, attempt.bound.input_content));
+}
+
+}  // namespace
+
+bool is_beyond_hold(const Job& job) {
+  const Attempt& attempt = job.attempt;
+  if (attempt.usage_state == provider::UsageState::sound &&
+      cost_so_far(job) > attempt.grant.amount) {
+    return true;
+  }
+  const auto allowed = output_tokens_allowed(job);
+  return allowed && tokens_least(attempt.streamed) > *allowed;
+}
+
+bool is_overrun(const Job& job, NanoUsd cost) {
+  if (cost > job.attempt.grant.amount) return true;
+  const auto allowed = output_tokens_allowed(job);
+  return allowed && job.attempt.usage_state == provider::UsageState::sound &&
+         job.record.usage.output_tokens > *allowed;
+}
+
 bool may_be_billed(const Job& job) {
   return job.attempt.reached_provider && !job.attempt.provider_refused;
 }
@@ -23,7 +70,7 @@ TrueCost true_cost(const Job& job) {
     case provider::UsageState::sound: {
       // A running count of a stream that broke off says what was counted, not what is billed.
       if (!job.attempt.usage_is_final) {
-        return {std::max(job.attempt.grant.amount, cost_so_far(job)), Certainty::estimated};
+        return {cost_unsaid(job), Certainty::estimated};
       }
       const catalog::Price& price = *job.attempt.target.price;
       const bool is_stated = job.attempt.profile->states_cost && job.record.usage.stated_cost;
@@ -40,7 +87,7 @@ TrueCost true_cost(const Job& job) {
       break;
   }
   if (!may_be_billed(job)) return {NanoUsd(0), Certainty::billed};
-  return {job.attempt.grant.amount, Certainty::estimated};
+  return {cost_unsaid(job), Certainty::estimated};
 }
 
 record::CostState cost_state_of(budget::Certainty certainty) {
