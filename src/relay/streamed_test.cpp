@@ -3,7 +3,7 @@
 
 #include "relay/streamed.h"
 
-#include "relay/spy_bed.h"
+#include "relay/spy_bed_test.h"
 
 namespace claviger::relay {
 namespace {

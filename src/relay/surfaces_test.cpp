@@ -6,7 +6,7 @@
 
 #include <map>
 
-#include "relay/spy_bed.h"
+#include "relay/spy_bed_test.h"
 
 namespace claviger::relay {
 namespace {
