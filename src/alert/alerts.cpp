@@ -26,7 +26,8 @@ void Alerts::start() {
 void Alerts::set_budgets(std::vector<WatchedBudget> budgets) {
   // A rule holds no money; the budgets that it makes do.
   std::erase_if(budgets, [](const WatchedBudget& watched) {
-    return watched.budget.scope == budget::Scope::each_owner;
+    return watched.budget.scope == budget::Scope::each_owner ||
+           watched.budget.scope == budget::Scope::each_user;
   });
   budgets_ = std::move(budgets);
   std::unordered_set<BudgetId> known;

@@ -145,6 +145,7 @@ Account& Accounts::find_or_make(BudgetId budget) {
   Account& made = accounts_.emplace_back();
   made.id = budget;
   made.period_end_us = kNever;
+  made.ceiling_nanos = leasing_ == Leasing::none ? kNever : 0;
   if (index_.size() >= accounts_.size() * 2) {
     put_into_index(made);
   } else {
@@ -198,6 +199,9 @@ Result<Accounts::Holding> Accounts::reserve(const BudgetSet& budgets, const Dema
         ++attempt;
         auto holding = take(*concerned, demand);
         if (holding) return *std::move(holding);
+        if (holding.error().kind == Miss::Kind::not_leased) {
+          return std::unexpected(refuse(LedgerError::needs_lease, BudgetId{}));
+        }
         if (holding.error().kind == Miss::Kind::refused) break;  // Perhaps; see below.
       }
     }
@@ -211,6 +215,9 @@ Result<Accounts::Holding> Accounts::reserve(const BudgetSet& budgets, const Dema
   if (!concerned) return std::unexpected(concerned.error());
   auto holding = take(*concerned, demand);
   if (holding) return *std::move(holding);
+  if (holding.error().kind == Miss::Kind::not_leased) {
+    return std::unexpected(refuse(LedgerError::needs_lease, BudgetId{}));
+  }
   assert(holding.error().kind == Miss::Kind::refused);
   note_refusal(*concerned, holding.error().refusal);
   return std::unexpected(holding.error().refusal);
@@ -264,7 +271,7 @@ std::expected<NanoUsd, Accounts::Miss> Accounts::amount_for(const Concerned& con
     if (const auto most = allowed(*account, committed, demand)) {
       amount = std::min(amount, *most);
     } else if (const Refusal refusal = exhausted(*account, committed, demand);
-               !tightest || refusal.left < tightest->left) {
+               !tightest || is_worse(refusal, *tightest)) {
       tightest = refusal;
     }
   }
@@ -272,13 +279,14 @@ std::expected<NanoUsd, Accounts::Miss> Accounts::amount_for(const Concerned& con
   return NanoUsd(amount);
 }
 
-std::optional<std::int64_t> Accounts::raise(Account& account, NanoUsd amount,
-                                            const Demand& demand) {
+std::expected<std::int64_t, Accounts::Miss::Kind> Accounts::raise(Account& account, NanoUsd amount,
+                                                                  const Demand& demand) {
   std::int64_t committed = account.committed_nanos.load(std::memory_order_acquire);
   for (;;) {
     const auto most = allowed(account, committed, demand);
-    if (!most || *most < amount.nanos()) return std::nullopt;
+    if (!most || *most < amount.nanos()) return std::unexpected(Miss::Kind::raced);
     const std::int64_t raised = committed + amount.nanos();
+    if (raised > account.ceiling_nanos) return std::unexpected(Miss::Kind::not_leased);
     if (account.committed_nanos.compare_exchange_weak(committed, raised, std::memory_order_acq_rel,
                                                       std::memory_order_acquire)) {
       return raised;
@@ -328,7 +336,7 @@ std::expected<Accounts::Holding, Accounts::Miss> Accounts::take(const Concerned&
         item.account->held_nanos.fetch_sub(amount->nanos(), std::memory_order_relaxed);
       }
       announce(-1);
-      return std::unexpected(Miss{Miss::Kind::raced, {}});
+      return std::unexpected(Miss{committed.error(), {}});
     }
     holding.accounts.add({account, account->period_start_us});
     holding.left = std::min(holding.left, NanoUsd(left_of(*account, *committed)));
@@ -398,7 +406,66 @@ NanoUsd Accounts::apply_while_open(const HeldAccounts& accounts, const Change& c
   return NanoUsd(left == kNever ? 0 : left);
 }
 
-void Accounts::start_afresh(Account& account, std::int64_t period_start_us) {
+std::vector<Lease> Accounts::leases_for(const BudgetSet& budgets, const Demand& demand) {
+  const Gate::Closed closed(gate_);
+  std::vector<Lease> leases;
+  const Result<Concerned> concerned = resolve(budgets);
+  if (!concerned) return leases;
+  const auto amount = amount_for(*concerned, demand);
+  if (!amount) return leases;
+  for (Account* const account : concerned->items()) {
+    if (!accumulates(*account)) continue;
+    const std::int64_t wanted =
+        account->committed_nanos.load(std::memory_order_relaxed) + amount->nanos();
+    if (wanted <= account->ceiling_nanos) continue;
+    // The first is for some requests like this one; whoever comes back soon is given more, so
+    // that a busy budget asks some times in its period, and a power cut finds little in an idle
+    // one.
+    constexpr int kStepsMin = 256;
+    constexpr int kStepsMax = 8;
+    const std::int64_t step =
+        std::max({account->lease_step_nanos, account->limit_nanos / kStepsMin, amount->nanos()});
+    account->lease_step_nanos =
+        std::min(step * 2, std::max(account->limit_nanos / kStepsMax, amount->nanos()));
+    leases.push_back(
+        {.budget = account->id,
+         .period_start = from_unix_micros(account->period_start_us),
+         .up_to = NanoUsd(std::min(wanted + step, std::max(wanted, account->limit_nanos)))});
+  }
+  return leases;
+}
+
+void Accounts::take_leases(const std::vector<Lease>& leases) {
+  const Gate::Closed closed(gate_);
+  for (const Lease& lease : leases) {
+    Account* const account = find(lease.budget);
+    if (account == nullptr || account->period_start_us != unix_micros(lease.period_start)) continue;
+    account->ceiling_nanos = std::max(account->ceiling_nanos, lease.up_to.nanos());
+    account->committed_when_seen = -1;
+    if (std::ranges::find(leased_, account) == leased_.end()) leased_.push_back(account);
+  }
+}
+
+std::vector<Lease> Accounts::give_back_idle(std::size_t most) {
+  const Gate::Closed closed(gate_);
+  std::vector<Lease> left;
+  std::erase_if(leased_, [&](Account* account) {
+    const std::int64_t committed = account->committed_nanos.load(std::memory_order_relaxed);
+    if (account->ceiling_nanos <= committed) return true;  // Nothing to spare, or a new period.
+    const bool is_idle = committed == std::exchange(account->committed_when_seen, committed);
+    if (!is_idle || left.size() == most) return false;
+    account->ceiling_nanos = committed;
+    account->lease_step_nanos = 0;
+    left.push_back({.budget = account->id,
+                    .period_start = from_unix_micros(account->period_start_us),
+                    .up_to = NanoUsd(committed)});
+    return true;
+  });
+  return left;
+}
+
+void Accounts::start_afresh(Account& account, std::int64_t period_start_us) const {
+  account.ceiling_nanos = leasing_ == Leasing::none ? kNever : 0;
   account.committed_nanos.store(0, std::memory_order_relaxed);
   account.held_nanos.store(0, std::memory_order_relaxed);
   account.unconfirmed_nanos.store(0, std::memory_order_relaxed);

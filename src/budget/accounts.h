@@ -24,6 +24,7 @@
 #include "base/time.h"
 #include "budget/clock_watch.h"
 #include "budget/gate.h"
+#include "budget/lease_store.h"
 #include "budget/ledger.h"
 #include "budget/ledger_store.h"
 
@@ -57,6 +58,10 @@ struct alignas(64) Account {
 
   /// Changed behind the closed gate only.
   std::int64_t limit_nanos = 0;
+  /// What the lease allows; see lease_store.h. Where nothing is leased it is no bound.
+  std::int64_t ceiling_nanos = 0;
+  std::int64_t lease_step_nanos = 0;     ///< How much more the next lease asks for.
+  std::int64_t committed_when_seen = 0;  ///< By give_back_idle().
   std::int64_t period_start_us = 0;
   std::int64_t period_end_us = 0;
   BudgetTerms terms;
@@ -101,8 +106,12 @@ class Accounts {
   static constexpr std::int64_t kSumMaxNanos = std::int64_t{1} << 62;
   static constexpr std::size_t kAccountsMax = 1'000'000;
 
+  /// Whether money has to be leased before it is held.
+  enum class Leasing : std::uint8_t { none, required };
+
   /// `clock` outlives this.
-  explicit Accounts(const Clock& clock) : watch_(clock) {}
+  explicit Accounts(const Clock& clock, Leasing leasing = Leasing::none)
+      : watch_(clock), leasing_(leasing) {}
 
   /// What a request wants of each of its budgets; see Reservation.
   struct Demand {
@@ -122,6 +131,15 @@ class Accounts {
   /// Errors: exhausted, unknown_budget (also for an empty set: without a ceiling there would
   /// be no limit).
   Result<Holding> reserve(const BudgetSet& budgets, const Demand& demand);
+
+  /// What to lease so that the demand can be met, with some to spare: more the more often it
+  /// is asked. Empty where nothing is missing, or the demand fits no limit.
+  std::vector<Lease> leases_for(const BudgetSet& budgets, const Demand& demand);
+  /// These are durable now.
+  void take_leases(const std::vector<Lease>& leases);
+  /// Lowers the ceilings of accounts that have not moved since the last call to what is
+  /// committed, and returns the leases that are left of them, at most `most`.
+  std::vector<Lease> give_back_idle(std::size_t most);
 
   /// How an attempt's money moves; all in nano-dollars.
   struct Change {
@@ -170,7 +188,7 @@ class Accounts {
   };
   /// Why a hold was not taken: for good, or because another request was quicker.
   struct Miss {
-    enum class Kind : std::uint8_t { refused, raced } kind = Kind::refused;
+    enum class Kind : std::uint8_t { refused, raced, not_leased } kind = Kind::refused;
     Refusal refusal;
   };
 
@@ -180,15 +198,16 @@ class Accounts {
   Result<Concerned> resolve(const BudgetSet& budgets) const;
   /// What all of them allow as they stand, or the refusal of the tightest.
   static std::expected<NanoUsd, Miss> amount_for(const Concerned& concerned, const Demand& demand);
-  /// Commits `amount` on one account. Returns what is committed then, or none where the
-  /// account does not allow as much any more.
-  static std::optional<std::int64_t> raise(Account& account, NanoUsd amount, const Demand& demand);
+  /// Commits `amount` on one account. Returns what is committed then, or why not: another was
+  /// quicker, or it is not leased.
+  static std::expected<std::int64_t, Miss::Kind> raise(Account& account, NanoUsd amount,
+                                                       const Demand& demand);
   /// Commits on all accounts, or on none.
   static std::expected<Holding, Miss> take(const Concerned& concerned, const Demand& demand);
   /// Closes the gate; opens the periods that are due, unless the clock is not to be trusted.
   void open_due_periods(const Concerned& concerned, WallTime now);
   void open_period(Account& account, WallTime now);
-  static void start_afresh(Account& account, std::int64_t period_start_us);
+  void start_afresh(Account& account, std::int64_t period_start_us) const;
   /// Leaves notes for the thresholds that `counted_nanos` has reached, each once.
   void pass_thresholds(Account& account, std::int64_t counted_nanos);
   Result<void> put_in_force(const BudgetTerms& terms, WallTime now);
@@ -201,6 +220,8 @@ class Accounts {
   ClockWatch watch_;
   CrossingQueue crossings_;
   RoomListener* listener_ = nullptr;
+  const Leasing leasing_;
+  std::vector<Account*> leased_;  ///< Those that have a lease with something to spare.
   /// Both change behind the closed gate only. Accounts never move and live as long as this.
   std::deque<Account> accounts_;
   std::vector<Account*> index_;  ///< Open addressing by id; a power of two, half full at most.

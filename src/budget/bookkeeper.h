@@ -27,8 +27,9 @@ class Bookkeeper {
   };
 
   /// `clock` and `log` outlive this.
-  Bookkeeper(const Clock& clock, LedgerLog& log, Limits limits)
-      : clock_(clock), log_(log), limits_(limits), accounts_(clock) {}
+  Bookkeeper(const Clock& clock, LedgerLog& log, Limits limits,
+             Accounts::Leasing leasing = Accounts::Leasing::none)
+      : clock_(clock), log_(log), limits_(limits), accounts_(clock, leasing) {}
 
   /// Whether an attempt that is not in memory may be one that was here and left (see
   /// forget()), or certainly is not, because somebody looked.

@@ -14,6 +14,9 @@ BudgetBook::BudgetBook(std::vector<Budget> budgets) : budgets_(std::move(budgets
     switch (budget.scope) {
       case Scope::each_owner:
         break;
+      case Scope::each_user:
+        user_rules_.push_back(budget.terms.id);
+        break;
       case Scope::model:
         by_pattern_.push_back(index);
         break;
@@ -36,7 +39,7 @@ BudgetBook::BudgetBook(std::vector<Budget> budgets) : budgets_(std::move(budgets
 
 std::expected<BudgetSet, std::size_t> BudgetBook::concerned(const Subjects& subjects) const {
   BudgetSet set;
-  std::size_t found = 0;
+  std::size_t found = user_rules_.size();
   const auto take = [&](std::size_t index) {
     ++found;
     // A full set is found out by the count, which goes on: the caller is told how many.

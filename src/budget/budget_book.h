@@ -6,6 +6,7 @@
 #include <expected>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,7 +15,9 @@
 
 namespace claviger::budget {
 
-/// What a budget is on. An `each_owner` rule holds no money itself: it makes a budget of
+/// What a budget is on. An `each_user` rule gives each end user whom an application names a
+/// budget when it is first needed; those are the ledger's to keep (end_users.h). An `each_owner`
+/// rule holds no money itself: it makes a budget of
 /// Scope::owner for every owner, which names it in `rule`.
 enum class Scope : std::uint8_t {
   workspace,
@@ -23,7 +26,8 @@ enum class Scope : std::uint8_t {
   credential,
   virtual_key,
   model,
-  each_owner
+  each_owner,
+  each_user
 };
 
 struct Budget {
@@ -58,8 +62,10 @@ class BudgetBook {
   explicit BudgetBook(std::vector<Budget> budgets);
 
   /// All budgets on any of these. Errors: how many there were, where more than
-  /// BudgetSet::kMost; or 0 where there was none: no credential without a ceiling.
+  /// BudgetSet::kMost; or 0 where there was none: no credential without a ceiling. Rules for
+  /// each end user count as one each, and are not in the set: user_rules() has them.
   std::expected<BudgetSet, std::size_t> concerned(const Subjects& subjects) const;
+  std::span<const BudgetId> user_rules() const { return user_rules_; }
   /// Null where there is none. Lives as long as the book.
   const Budget* find(BudgetId id) const;
   const std::vector<Budget>& budgets() const { return budgets_; }
@@ -75,6 +81,7 @@ class BudgetBook {
   std::vector<Place> by_subject_;        ///< Sorted by scope and subject.
   std::vector<std::size_t> by_pattern_;  ///< Budgets on models: each pattern is tried.
   std::vector<std::size_t> by_id_;       ///< Sorted by id.
+  std::vector<BudgetId> user_rules_;
 };
 
 /// `openai/*` and the like: '*' stands for any run of characters, all else for itself.

@@ -52,7 +52,8 @@ class BudgetStore {
   /// Errors: not_found, unavailable.
   virtual BudgetStoreResult<void> remove(BudgetId id, WallTime now) = 0;
 
-  /// Those in force, by id, rules included (nothing is ever spent on a rule itself).
+  /// Those in force, by id, rules included (nothing is ever spent on a rule itself). Budgets of
+  /// end users are not among them: the ledger keeps those, in an EndUserStore.
   virtual BudgetStoreResult<std::vector<Budget>> list() = 0;
 };
 

@@ -27,6 +27,36 @@ AttemptMoney money_of(const StoredHold& stored) {
           .certainty = stored.certainty};
 }
 
+/// What was leased, and is neither spent nor held as far as anybody knows: one hold for each
+/// budget, which a person settles like any other.
+std::vector<StoredHold> uncovered(const std::vector<Lease>& leases, const LedgerState& state,
+                                  WallTime now) {
+  std::vector<StoredHold> rests;
+  for (const Lease& lease : leases) {
+    const auto period =
+        std::ranges::find(state.latest_periods, lease.budget, &StoredPeriod::budget);
+    const bool has_period = period != state.latest_periods.end();
+    if (has_period && period->period_start > lease.period_start) continue;  // It is over.
+    NanoUsd known;
+    if (has_period && period->period_start == lease.period_start) known += period->spent;
+    const HeldOn on{lease.budget, lease.period_start};
+    for (const StoredHold& hold : state.unsettled) {
+      const auto budgets = hold.budgets.items();
+      if (std::ranges::find(budgets, on) != budgets.end()) known += hold.held;
+    }
+    if (lease.up_to <= known) continue;
+    StoredHold rest{.attempt = {.request = new_request_id(now), .number = 1},
+                    .opened_at = now,
+                    .held = lease.up_to - known,
+                    .budgets = {},
+                    .state = HoldState::unconfirmed,
+                    .cost = std::nullopt,
+                    .certainty = std::nullopt};
+    if (rest.budgets.add(on)) rests.push_back(rest);
+  }
+  return rests;
+}
+
 }  // namespace
 
 JournalLedger::JournalLedger(const Clock& clock, LedgerStore& store, JournalLedgerConfig config,
@@ -37,8 +67,10 @@ JournalLedger::JournalLedger(const Clock& clock, LedgerStore& store, JournalLedg
       config_(std::move(config)),
       lock_(std::move(lock)),
       journal_(std::move(journal)),
-      books_(clock, *journal_, config_.limits),
+      books_(clock, *journal_, config_.limits,
+             leases_money() ? Accounts::Leasing::required : Accounts::Leasing::none),
       waiting_room_(books_.accounts(), clock, config_.waiting),
+      end_users_(config_.end_users_max),
       folded_position_(folded) {}
 
 std::expected<std::unique_ptr<JournalLedger>, std::string> JournalLedger::open(
@@ -55,21 +87,44 @@ std::expected<std::unique_ptr<JournalLedger>, std::string> JournalLedger::open(
                                             config.records_per_fold_max);
   if (!recovered) return std::unexpected(recovered.error());
 
-  const auto state = store.load();
+  auto state = store.load();
   if (!state) return failed(state.error());
   FoldBatch crash{.from = recovered->next,
                   .to = recovered->next,
                   .holds = state->unsettled,
                   .spent_changes = {},
                   .corrections = {}};
+  if (config.leases != nullptr) {
+    const auto earlier = config.leases->earlier_run();
+    if (!earlier) return failed(earlier.error());
+    const bool is_whole =
+        !config.boot_id.empty() && earlier->boot_id == config.boot_id && recovered->torn == 0;
+    if (!is_whole) {
+      // Nobody knows what was held last: all that was leased may have been.
+      for (const StoredHold& rest : uncovered(earlier->leases, *state, clock.wall_now())) {
+        crash.holds.push_back(rest);
+        state->unsettled.push_back(rest);
+      }
+    }
+  }
   for (StoredHold& hold : crash.holds) hold.state = HoldState::unconfirmed;
   if (const auto marked = store.fold(crash); !marked) return failed(marked.error());
+  if (config.leases != nullptr) {
+    if (const auto begun = config.leases->begin_run(config.boot_id); !begun) {
+      return failed(begun.error());
+    }
+  }
 
   auto journal = Journal::open(config.journal, recovered->next.segment);
   if (!journal) return std::unexpected(journal.error());
   std::unique_ptr<JournalLedger> ledger(new JournalLedger(
       clock, store, std::move(config), *std::move(lock), *std::move(journal), recovered->next));
   ledger->restore(*state);
+  if (ledger->config_.end_users != nullptr) {
+    const auto users = ledger->config_.end_users->end_users();
+    if (!users) return failed(users.error());
+    for (const StoredEndUser& user : *users) ledger->end_users_.add(user);
+  }
   if (ledger->config_.fold_every) {
     ledger->folder_ = quiet_thread("ledger", [&ledger = *ledger] { ledger.run(); });
   }
@@ -96,6 +151,10 @@ void JournalLedger::close() {
     nothing.from = folded_position_;
     nothing.to = journal_->end();
     if (store_.fold(nothing)) folded_position_ = nothing.to;
+    // All is in the store: there is nothing that a lease would have to cover.
+    if (config_.leases != nullptr) {
+      static_cast<void>(config_.leases->begin_run(config_.boot_id).has_value());
+    }
   }
   journal_.reset();
   if (const auto segments = list_segments(config_.journal.folder)) {
@@ -145,16 +204,43 @@ Task<Result<Grant>> JournalLedger::reserve(Reservation reservation) {
 Task<Result<Grant>> JournalLedger::try_once(Reservation reservation, Turn turn) {
   using Outcome = std::optional<Result<Bookkeeper::Granted>>;
   Outcome outcome = books_.reserve(reservation, Bookkeeper::Recall::may_be_needed, turn);
-  if (!outcome) {
+  if (!outcome || (!*outcome && outcome->error().error == LedgerError::needs_lease)) {
     outcome = co_await off_the_way<Outcome>([this, reservation, turn]() -> Outcome {
       const std::scoped_lock lock(store_mutex_);
       if (!recall(reservation.attempt)) return std::unexpected(unavailable());
-      return books_.reserve(reservation, Bookkeeper::Recall::done, turn);
+      return reserve_with_lease(reservation, turn);
     });
   }
   if (!*outcome) co_return std::unexpected(outcome->error());
   if (config_.durability == Durability::strict) co_return co_await once_durable(**outcome);
   co_return (*outcome)->grant;
+}
+
+Result<Bookkeeper::Granted> JournalLedger::reserve_with_lease(const Reservation& reservation,
+                                                              Turn turn) {
+  constexpr int kTriesMax = 8;  // Others take from the same lease, on their own threads.
+  for (int tries = 0; tries < kTriesMax; ++tries) {
+    auto granted = *books_.reserve(reservation, Bookkeeper::Recall::done, turn);
+    if (granted || granted.error().error != LedgerError::needs_lease) return granted;
+    const std::vector<Lease> leases =
+        books_.accounts().leases_for(reservation.budgets, {.cost_max = reservation.cost_max,
+                                                           .cost_least = reservation.cost_least,
+                                                           .now = clock_.wall_now(),
+                                                           .turn = turn});
+    if (leases.empty()) continue;  // It has been taken meanwhile; the next look says so.
+    if (!config_.leases->lease(leases)) break;
+    books_.accounts().take_leases(leases);
+  }
+  return std::unexpected(unavailable());
+}
+
+void JournalLedger::give_back_leases() {
+  if (!leases_money() || clock_.now() < next_give_back_) return;
+  next_give_back_ = clock_.now() + config_.give_back_after;
+  constexpr std::size_t kLeasesMax = 1'024;
+  const std::vector<Lease> left = books_.accounts().give_back_idle(kLeasesMax);
+  // Where the store does not take it, a power cut finds more unconfirmed than need be.
+  if (!left.empty()) static_cast<void>(config_.leases->lease(left).has_value());
 }
 
 Task<Result<Grant>> JournalLedger::once_durable(Bookkeeper::Granted granted) {
@@ -233,7 +319,64 @@ Task<Result<void>> JournalLedger::set_terms(BudgetTerms terms) {
   co_return books_.accounts().set_terms(terms, clock_.wall_now());
 }
 
+Task<Result<void>> JournalLedger::set_rule(BudgetTerms terms) {
+  end_users_.set_rule(terms);
+  for (const StoredEndUser& user : end_users_.of_rule(terms.id)) {
+    const auto set = books_.accounts().set_terms(*end_users_.terms_for(terms.id, user.budget),
+                                                 clock_.wall_now());
+    if (!set) co_return set;
+  }
+  co_return Result<void>{};
+}
+
+Task<Result<BudgetId>> JournalLedger::budget_of(EndUser user) {
+  if (const auto known = end_users_.find(user)) co_return *known;
+  // A copy of the name: whoever asks may go while this is looked up.
+  const std::string name(user.name);
+  using Outcome = std::optional<Result<BudgetId>>;
+  const Outcome made = co_await off_the_way<Outcome>([this, user, name]() -> Outcome {
+    const std::scoped_lock lock(store_mutex_);
+    return make_budget_of({.rule = user.rule, .app = user.app, .name = name});
+  });
+  co_return *made;
+}
+
+Result<BudgetId> JournalLedger::make_budget_of(const EndUser& user) {
+  const auto failed = [](LedgerError error) {
+    Refusal refusal = unavailable();
+    refusal.error = error;
+    return std::unexpected(refusal);
+  };
+  if (const auto known = end_users_.find(user)) return *known;  // By somebody just before.
+  if (!end_users_.terms_for(user.rule, BudgetId{})) return failed(LedgerError::unknown_budget);
+  if (!end_users_.has_room()) return failed(LedgerError::too_many_end_users);
+  if (config_.end_users == nullptr) return failed(LedgerError::unavailable);
+  const WallTime now = clock_.wall_now();
+  const auto stored = config_.end_users->budget_of_end_user(user, now);
+  if (!stored) return failed(LedgerError::unavailable);
+  if (!*stored) return failed(LedgerError::unknown_budget);
+  const auto terms = end_users_.terms_for(user.rule, **stored);
+  if (!terms) return failed(LedgerError::unknown_budget);
+  if (auto set = books_.accounts().set_terms(*terms, now); !set) {
+    return std::unexpected(set.error());
+  }
+  end_users_.add({**stored, user.rule, user.app, std::string(user.name)});
+  // The rule may have been changed meanwhile; what it says now is what counts.
+  if (const auto latest = end_users_.terms_for(user.rule, **stored); latest && *latest != *terms) {
+    if (auto set = books_.accounts().set_terms(*latest, now); !set) {
+      return std::unexpected(set.error());
+    }
+  }
+  return **stored;
+}
+
 Task<Result<void>> JournalLedger::remove(BudgetId budget) {
+  if (const auto made = end_users_.remove_rule(budget)) {
+    // What they are spent stays on record; one that was just being made grants nothing either,
+    // since its rule is gone.
+    for (const BudgetId each : *made) static_cast<void>(books_.accounts().remove(each));
+    co_return Result<void>{};
+  }
   co_return books_.accounts().remove(budget);
 }
 
@@ -285,6 +428,7 @@ std::expected<void, LedgerStoreError> JournalLedger::fold_with_store() {
     for (const AttemptId& attempt : settled) remembered_.push_back({attempt, until});
   }
   forget_what_is_due();
+  give_back_leases();
   return {};
 }
 

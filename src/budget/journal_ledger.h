@@ -26,6 +26,7 @@
 #include "base/task.h"
 #include "base/time.h"
 #include "budget/bookkeeper.h"
+#include "budget/end_users.h"
 #include "budget/fold.h"
 #include "budget/journal.h"
 #include "budget/ledger.h"
@@ -51,6 +52,14 @@ struct JournalLedgerConfig {
   std::size_t remembered_max = 65'536;
   Bookkeeper::Limits limits;
   WaitingRoom::Limits waiting;
+  /// Where leases are kept; outlives the ledger. Null, or in `strict`, where no hold is used
+  /// before it is on disk: nothing is leased.
+  LeaseStore* leases = nullptr;
+  std::string boot_id;  ///< See EarlierRun::boot_id.
+  Duration give_back_after = std::chrono::seconds{10};
+  /// Where budgets of end users are kept; outlives the ledger. Null: there are none.
+  EndUserStore* end_users = nullptr;
+  std::size_t end_users_max = 100'000;
 };
 
 /// How it is, for `doctor` and metrics.
@@ -84,6 +93,8 @@ class JournalLedger final : public Ledger {
   Task<Result<std::vector<UncertainCost>>> uncertain(std::size_t most) override;
   Task<Result<void>> set_terms(BudgetTerms terms) override;
   Task<Result<void>> remove(BudgetId budget) override;
+  Task<Result<void>> set_rule(BudgetTerms terms) override;
+  Task<Result<BudgetId>> budget_of(EndUser user) override;
   Task<Result<Balance>> balance(BudgetId budget) override;
 
   LedgerHealth health();
@@ -118,6 +129,13 @@ class JournalLedger final : public Ledger {
   template <typename T>
   Task<T> off_the_way(std::function<T()> work);
   Task<Result<Receipt>> settle_wherever(Bookkeeper::Settlement settlement);
+  bool leases_money() const {
+    return config_.leases != nullptr && config_.durability == Durability::fast;
+  }
+  /// With store_mutex_ held: leases what the reservation needs, and tries it.
+  Result<Bookkeeper::Granted> reserve_with_lease(const Reservation& reservation, Turn turn);
+  void give_back_leases();
+  Result<BudgetId> make_budget_of(const EndUser& user);
   Task<Result<Grant>> once_durable(Bookkeeper::Granted granted);
 
   void restore(const LedgerState& state);
@@ -137,6 +155,7 @@ class JournalLedger final : public Ledger {
   std::unique_ptr<Journal> journal_;
   Bookkeeper books_;
   WaitingRoom waiting_room_;
+  EndUserBudgets end_users_;
 
   /// One call of the store at a time; also keeps attempts from leaving memory while another is
   /// being looked up.
@@ -145,6 +164,7 @@ class JournalLedger final : public Ledger {
   std::atomic<std::uint64_t> folded_{0};  ///< Sequence up to which the journal is in the store.
   std::deque<Remembered> remembered_;
   bool abandoned_ = false;
+  Instant next_give_back_;
 
   std::mutex work_mutex_;
   std::condition_variable work_;

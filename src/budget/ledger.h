@@ -34,7 +34,11 @@ enum class LedgerError {
   unknown_budget,  ///< Never existed, or was removed.
   too_many_holds,  ///< The bound on holds in flight is reached.
   unavailable,     ///< The journal or the store cannot take it. Refuse: we fail closed.
-  unknown_hold,    ///< Only settle(): nobody remembers it. See settle_forgotten().
+  /// Only budget_of(): there are as many budgets of end users as there may be.
+  too_many_end_users,
+  /// Never leaves a ledger: the money is there, and has to be leased first (lease_store.h).
+  needs_lease,
+  unknown_hold,  ///< Only settle(): nobody remembers it. See settle_forgotten().
 };
 
 /// Why no hold was granted, with what a person needs to act on it.
@@ -189,6 +193,13 @@ struct BudgetTerms {
   friend bool operator==(const BudgetTerms&, const BudgetTerms&) = default;
 };
 
+/// Whom an application names, for one rule. The empty name is that of all whom it does not name.
+struct EndUser {
+  BudgetId rule;
+  AppId app;
+  std::string_view name;
+};
+
 /// How a budget stands now. spent + held + unconfirmed + left = limit, unless overrun.
 struct Balance {
   NanoUsd limit;
@@ -238,6 +249,13 @@ class Ledger {
   virtual Task<Result<void>> set_terms(BudgetTerms terms) = 0;
   /// Errors: unknown_budget.
   virtual Task<Result<void>> remove(BudgetId budget) = 0;
+  /// Adds or changes a rule that gives each end user a budget on these terms; `terms.id` is the
+  /// rule's. Budgets that it has made follow at once. remove() takes them along.
+  virtual Task<Result<void>> set_rule(BudgetTerms terms) = 0;
+  /// The budget that a rule has for an end user, made where there is none yet: the first time
+  /// that takes a look into the store. `user` is valid until the call has ended. Errors:
+  /// unknown_budget where there is no such rule, too_many_end_users, unavailable.
+  virtual Task<Result<BudgetId>> budget_of(EndUser user) = 0;
   /// Errors: unknown_budget.
   virtual Task<Result<Balance>> balance(BudgetId budget) = 0;
 };

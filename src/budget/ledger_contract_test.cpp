@@ -33,6 +33,7 @@ class JournalUnderTest final : public LedgerUnderTest {
   enum class Memory : std::uint8_t {
     remembers,  ///< Whatever is settled stays in memory until a crash.
     forgets,    ///< Whatever is settled is in the store alone before the next call.
+    leases,     ///< As `remembers`, and money is leased before it is held.
   };
   explicit JournalUnderTest(Memory memory) : memory_(memory) { reopen(); }
 
@@ -58,6 +59,8 @@ class JournalUnderTest final : public LedgerUnderTest {
                       .group_every = std::nullopt};
     config.fold_every = std::nullopt;
     if (memory_ == Memory::forgets) config.remembered_max = 0;
+    if (memory_ == Memory::leases) config.leases = &leases_;
+    config.boot_id = "the same";  // What is killed leaves its pages with the kernel.
     auto ledger = JournalLedger::open(clock_, store_, std::move(config));
     if (!ledger) throw std::runtime_error(ledger.error());
     ledger_ = *std::move(ledger);
@@ -67,8 +70,14 @@ class JournalUnderTest final : public LedgerUnderTest {
   ScratchFolder folder_;
   ManualClock clock_;
   MemoryLedgerStore store_;
+  MemoryLeaseStore leases_;
   std::unique_ptr<JournalLedger> ledger_;
 };
+
+std::unique_ptr<LedgerUnderTest> make_leasing_journal() {
+  return std::make_unique<JournalUnderTest>(JournalUnderTest::Memory::leases);
+}
+INSTANTIATE_TEST_SUITE_P(LeasingJournal, LedgerContract, testing::Values(&make_leasing_journal));
 
 std::unique_ptr<LedgerUnderTest> make_journal() {
   return std::make_unique<JournalUnderTest>(JournalUnderTest::Memory::remembers);
@@ -114,6 +123,8 @@ class CountsAfterTheCall final : public Ledger {
   }
   Task<Result<void>> set_terms(BudgetTerms) override { co_return Result<void>{}; }
   Task<Result<void>> remove(BudgetId) override { co_return Result<void>{}; }
+  Task<Result<void>> set_rule(BudgetTerms) override { co_return Result<void>{}; }
+  Task<Result<BudgetId>> budget_of(EndUser) override { co_return BudgetId{}; }
   Task<Result<Balance>> balance(BudgetId) override { co_return Balance{}; }
 
  private:

@@ -41,7 +41,39 @@ Task<Result<void>> MemoryLedger::set_terms(BudgetTerms terms) {
   co_return books_.accounts().set_terms(terms, clock_.wall_now());
 }
 
+Task<Result<void>> MemoryLedger::set_rule(BudgetTerms terms) {
+  end_users_.set_rule(terms);
+  for (const StoredEndUser& user : end_users_.of_rule(terms.id)) {
+    const auto set = books_.accounts().set_terms(*end_users_.terms_for(terms.id, user.budget),
+                                                 clock_.wall_now());
+    if (!set) co_return set;
+  }
+  co_return Result<void>{};
+}
+
+Task<Result<BudgetId>> MemoryLedger::budget_of(EndUser user) {
+  const std::scoped_lock lock(end_users_mutex_);
+  if (const auto known = end_users_.find(user)) co_return *known;
+  const auto failed = [](LedgerError error) {
+    return std::unexpected(Refusal{.error = error, .budget = {}, .left = {}, .resets_at = {}});
+  };
+  const BudgetId made{next_end_user_};
+  const auto terms = end_users_.terms_for(user.rule, made);
+  if (!terms) co_return failed(LedgerError::unknown_budget);
+  if (!end_users_.has_room()) co_return failed(LedgerError::too_many_end_users);
+  ++next_end_user_;
+  if (auto set = books_.accounts().set_terms(*terms, clock_.wall_now()); !set) {
+    co_return std::unexpected(set.error());
+  }
+  end_users_.add({made, user.rule, user.app, std::string(user.name)});
+  co_return made;
+}
+
 Task<Result<void>> MemoryLedger::remove(BudgetId budget) {
+  if (const auto made = end_users_.remove_rule(budget)) {
+    for (const BudgetId each : *made) static_cast<void>(books_.accounts().remove(each));
+    co_return Result<void>{};
+  }
   co_return books_.accounts().remove(budget);
 }
 

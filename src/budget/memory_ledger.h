@@ -4,6 +4,7 @@
 /// tests of other rooms, where durability is not the point.
 
 #include "budget/bookkeeper.h"
+#include "budget/end_users.h"
 #include "budget/ledger.h"
 #include "budget/waiting_room.h"
 
@@ -25,6 +26,8 @@ class MemoryLedger final : public Ledger {
   Task<Result<std::vector<UncertainCost>>> uncertain(std::size_t most) override;
   Task<Result<void>> set_terms(BudgetTerms terms) override;
   Task<Result<void>> remove(BudgetId budget) override;
+  Task<Result<void>> set_rule(BudgetTerms terms) override;
+  Task<Result<BudgetId>> budget_of(EndUser user) override;
   Task<Result<Balance>> balance(BudgetId budget) override;
 
   Bookkeeper& books() { return books_; }
@@ -45,6 +48,9 @@ class MemoryLedger final : public Ledger {
   const Clock& clock_;
   NoLog log_;
   Bookkeeper books_;
+  EndUserBudgets end_users_{100};
+  std::int64_t next_end_user_ = std::int64_t{1} << 32;  ///< Ids that no test uses otherwise.
+  std::mutex end_users_mutex_;
   WaitingRoom waiting_room_{books_.accounts(), clock_, {}};
 };
 

@@ -372,7 +372,8 @@ void Grammar::declare_budgets() {
   CLI::App& budget = group("budget", "Budgets: limits in money over a period");
   leaf(budget, "set", "Set a limit; one of the same scope and period is replaced", budget_set)
       .text("--scope", &Arguments::scope, "SCOPE",
-            "workspace, owner:NAME, app:NAME, credential:ID, key:ID, model:PATTERN, each-owner",
+            "workspace, owner:NAME, app:NAME, credential:ID, key:ID, model:PATTERN, each-owner, "
+            "each-user",
             Need::required, check_scope)
       .text("--limit", &Arguments::limit, "USD", "The most that may be spent", Need::required,
             check_amount)

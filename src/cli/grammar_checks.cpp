@@ -47,9 +47,7 @@ std::string check_rate(const std::string& text) {
 }
 
 std::string check_scope(const std::string& text) {
-  const auto scope = console::parse_scope(text);
-  // That it comes later is for the server to say, which may be newer than this program.
-  if (scope || scope.error() == console::ScopeTextError::comes_later) return {};
+  if (console::parse_scope(text)) return {};
   return fault(text, "scope", console::kScopeTexts);
 }
 

@@ -18,10 +18,6 @@ constexpr std::int64_t kWarnPercentMax = 100;
 /// Sets scope, subject and pattern of `budget` from `text`.
 Outcome<void> read_scope(const Registry& registry, std::string_view text, budget::Budget& budget) {
   const auto scope = parse_scope(text);
-  if (!scope && scope.error() == ScopeTextError::comes_later) {
-    return problem(422, "comes_later", "budgets for each end user are not offered yet",
-                   "set one on the app (app:NAME) or on its virtual key (key:ID)");
-  }
   if (!scope) {
     return bad_value("scope", fmt::format("\"{}\" is no scope", text),
                      fmt::format("use one of: {}", kScopeTexts));
@@ -30,6 +26,7 @@ Outcome<void> read_scope(const Registry& registry, std::string_view text, budget
   switch (scope->scope) {
     case budget::Scope::workspace:
     case budget::Scope::each_owner:
+    case budget::Scope::each_user:
       return {};
     case budget::Scope::model:
       budget.pattern = scope->subject;
@@ -178,6 +175,7 @@ std::string scope_text(const Registry& registry, const budget::Budget& budget) {
   switch (budget.scope) {
     case budget::Scope::workspace:
     case budget::Scope::each_owner:
+    case budget::Scope::each_user:
       return std::string(scope);
     case budget::Scope::owner:
       return fmt::format("{}:{}", scope, registry.name_of(OwnerId{budget.subject}));
@@ -207,7 +205,7 @@ Task<std::string> budget_json(Registry& registry, budget::Budget budget) {
       .text("time_zone", budget.terms.zone.name())
       .id("rule", budget.rule);
   std::optional<budget::Balance> balance;
-  if (budget.scope != budget::Scope::each_owner) {
+  if (budget.scope != budget::Scope::each_owner && budget.scope != budget::Scope::each_user) {
     const auto found = co_await registry.parts.ledger.balance(budget.terms.id);
     if (found) balance = *found;
   }

@@ -185,6 +185,22 @@ TEST_F(ControlApi, ABudgetDowngradesToTheModelsOnItsList) {
   EXPECT_EQ(world_->budgets->budgets()[0].downgrade_to, (std::vector<std::string>{"a/b", "c/d"}));
 }
 
+TEST_F(ControlApi, ARuleForEachEndUserIsInForceAtOnceAndGoesWithAllThatItMade) {
+  const std::string rule =
+      must("POST", "/budgets", R"({"scope":"each-user","limit_usd":"1","per":"day"})").member("id");
+  ASSERT_EQ(world_->budgets->user_rules().size(), 1u);
+  const budget::EndUser bob{*BudgetId::parse(rule), AppId{1}, "bob"};
+  const auto made = run(memory_ledger_.budget_of(bob));
+  ASSERT_TRUE(made);
+  EXPECT_EQ(run(memory_ledger_.budget_of(bob)).value(), *made);
+
+  must("POST", "/budgets", R"({"scope":"each-user","limit_usd":"2","per":"day"})");
+  EXPECT_EQ(run(memory_ledger_.balance(*made))->limit, dollars(2));
+  must("DELETE", "/budgets/" + rule);
+  EXPECT_FALSE(run(memory_ledger_.balance(*made)));
+  EXPECT_FALSE(run(memory_ledger_.budget_of(bob)));
+}
+
 TEST_F(ControlApi, LimitsThatMeanNothingAreRefusedAndNothingIsStored) {
   for (const char* const limit : {"-1", "-0.01", "nan", "inf", "1e9", "0x10", "1,000", "5 EUR",
                                   "\u20ac5", "", " 1", "1.0000000001", "99999999999999999999"}) {
@@ -214,8 +230,6 @@ TEST_F(ControlApi, AnOperatorCanSayThatTheClockIsRight) {
 
 TEST_F(ControlApi, WhatIsNotOfferedYetIsSaidAndNotIgnored) {
   must("POST", "/owners", R"({"name":"alice"})");
-  EXPECT_EQ(ask("POST", "/budgets", R"({"scope":"each-user","limit_usd":"1","per":"day"})").status,
-            422);
   EXPECT_EQ(ask("POST", "/budgets",
                 R"({"scope":"owner:alice","limit_usd":"1","per":"day","when_exhausted":"someday"})")
                 .error("code"),

@@ -41,7 +41,7 @@ std::vector<route::LocalPlace> places_of(const std::vector<local::LocalModel>& m
 
 /// A rule is a template: the budgets that it makes hold the money.
 bool holds_money(const budget::Budget& budget) {
-  return budget.scope != budget::Scope::each_owner;
+  return budget.scope != budget::Scope::each_owner && budget.scope != budget::Scope::each_user;
 }
 
 /// In whose time zone a budget's periods begin, where it has none of its own.
@@ -155,13 +155,15 @@ Task<Outcome<void>> Registry::put_in_force(Touched touched) {
 
 Task<Outcome<void>> Registry::tell_ledger(const std::vector<budget::Budget>& budgets) {
   for (const budget::Budget& budget : budgets) {
-    if (!holds_money(budget)) continue;
+    const bool is_user_rule = budget.scope == budget::Scope::each_user;
+    if (!holds_money(budget) && !is_user_rule) continue;
     budget::BudgetTerms terms = budget.terms;
     for (const int percent : budget.warn_percents) terms.warn_at.add(percent);
     const auto known =
         std::ranges::find(terms_in_force_, budget.terms.id, &budget::BudgetTerms::id);
     if (known != terms_in_force_.end() && *known == terms) continue;
-    const auto set = co_await parts.ledger.set_terms(terms);
+    const auto set = is_user_rule ? co_await parts.ledger.set_rule(terms)
+                                  : co_await parts.ledger.set_terms(terms);
     if (!set) co_return of_ledger(set.error(), budget.terms.id.text());
     const auto place =
         std::ranges::find(terms_in_force_, budget.terms.id, &budget::BudgetTerms::id);

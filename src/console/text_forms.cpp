@@ -51,13 +51,14 @@ constexpr Words<Grouping, 6> kGroupings{{{{Grouping::model, "model"},
                                           {Grouping::credential, "credential"},
                                           {Grouping::user, "user"},
                                           {Grouping::day, "day"}}}};
-constexpr Words<Scope, 7> kScopes{{{{Scope::workspace, "workspace"},
+constexpr Words<Scope, 8> kScopes{{{{Scope::workspace, "workspace"},
                                     {Scope::owner, "owner"},
                                     {Scope::app, "app"},
                                     {Scope::credential, "credential"},
                                     {Scope::virtual_key, "key"},
                                     {Scope::model, "model"},
-                                    {Scope::each_owner, "each-owner"}}}};
+                                    {Scope::each_owner, "each-owner"},
+                                    {Scope::each_user, "each-user"}}}};
 
 /// Takes exactly `digits` digits off the front.
 std::optional<int> take_number(std::string_view& rest, std::size_t digits) {
@@ -216,13 +217,11 @@ std::optional<Grouping> parse_grouping(std::string_view text) {
 }
 
 std::expected<ScopeText, ScopeTextError> parse_scope(std::string_view text) {
-  if (text == "each-user" || text.starts_with("user:")) {
-    return std::unexpected(ScopeTextError::comes_later);
-  }
   const std::size_t colon = text.find(':');
   const auto scope = kScopes.parse(text.substr(0, colon));
   if (!scope) return std::unexpected(ScopeTextError::malformed);
-  const bool takes_subject = *scope != Scope::workspace && *scope != Scope::each_owner;
+  const bool takes_subject =
+      *scope != Scope::workspace && *scope != Scope::each_owner && *scope != Scope::each_user;
   const std::string_view subject =
       colon == std::string_view::npos ? std::string_view() : text.substr(colon + 1);
   if (takes_subject != (colon != std::string_view::npos) || takes_subject == subject.empty()) {

@@ -38,18 +38,17 @@ std::optional<record::Grouping> parse_grouping(std::string_view text);
 /// `owner:alice` taken apart; the subject is a name or an id that only the server can look up.
 struct ScopeText {
   budget::Scope scope = budget::Scope::workspace;
-  std::string subject;  ///< Empty for `workspace` and `each-owner`.
+  std::string subject;  ///< Empty for `workspace`, `each-owner` and `each-user`.
 };
 enum class ScopeTextError : std::uint8_t {
-  malformed,    ///< No such scope, or its subject is missing or too much.
-  comes_later,  ///< `each-user`: a word of the contract, but not offered yet.
+  malformed,  ///< No such scope, or its subject is missing or too much.
 };
-/// workspace, owner:NAME, app:NAME, credential:ID, key:ID, model:PATTERN, each-owner.
+/// workspace, owner:NAME, app:NAME, credential:ID, key:ID, model:PATTERN, each-owner, each-user.
 std::expected<ScopeText, ScopeTextError> parse_scope(std::string_view text);
 std::string_view to_text(budget::Scope scope);
 /// For messages: all of them.
 inline constexpr std::string_view kScopeTexts =
-    "workspace, owner:NAME, app:NAME, credential:ID, key:ID, model:PATTERN, each-owner";
+    "workspace, owner:NAME, app:NAME, credential:ID, key:ID, model:PATTERN, each-owner, each-user";
 
 /// Names of owners, apps, credentials and admin keys: 1 to 128 bytes of printable UTF-8 without
 /// blanks at the ends, and nothing that looks like an id (`own_3`). Nothing, or what is wrong.

@@ -30,6 +30,12 @@ class HeldLedger final : public budget::Ledger {
   Task<budget::Result<std::vector<budget::UncertainCost>>> uncertain(std::size_t most) override {
     return inner_.uncertain(most);
   }
+  Task<budget::Result<void>> set_rule(budget::BudgetTerms terms) override {
+    return inner_.set_rule(terms);
+  }
+  Task<budget::Result<BudgetId>> budget_of(budget::EndUser user) override {
+    return inner_.budget_of(user);
+  }
   Task<budget::Result<void>> set_terms(budget::BudgetTerms terms) override {
     co_await Hold{waiting};
     co_return co_await inner_.set_terms(terms);

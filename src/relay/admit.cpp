@@ -28,6 +28,13 @@ std::string_view bearer_of(std::string_view authorization) {
   return authorization.substr(kScheme.size());
 }
 
+/// Names longer than this are taken for the same where they begin the same.
+constexpr std::size_t kEndUserBytesMax = 256;
+
+std::string_view name_of_end_user(const Job& job) {
+  return std::string_view(job.request.end_user).substr(0, kEndUserBytesMax);
+}
+
 std::string name_of(const budget::Budget& budget, const Job& job) {
   using budget::Scope;
   switch (budget.scope) {
@@ -44,6 +51,10 @@ std::string name_of(const budget::Budget& budget, const Job& job) {
       return "the budget of this virtual key";
     case Scope::model:
       return fmt::format("the budget for {}", budget.pattern);
+    case Scope::each_user:
+      return job.request.end_user.empty()
+                 ? std::string("the budget of those whom the application does not name")
+                 : fmt::format("the budget of the end user \"{}\"", name_of_end_user(job));
   }
   return "the budget";
 }
@@ -112,6 +123,8 @@ Done Relay::understand(Job& job) {
   job.request = std::move(*request);
   job.record.model_asked.assign(job.request.model, 0, 256);
   job.record.streamed = job.request.delivery == exchange::Delivery::streamed;
+  const std::string_view named = job.caller.head().value_of("x-claviger-user");
+  if (!named.empty()) job.request.end_user = named;
   job.record.end_user = job.request.end_user;
   return {};
 }
@@ -235,8 +248,29 @@ Task<void> Relay::count_exactly(Job& job) {
       budget::tightened(attempt.bound, counted, *attempt.target.price, limits_of(attempt.target));
 }
 
+const budget::Budget* Relay::definition_of(const Job& job, BudgetId budget) {
+  for (const auto& [made, rule] : job.attempt.user_budgets) {
+    if (made == budget) return job.world->budgets->find(rule);
+  }
+  return job.world->budgets->find(budget);
+}
+
+Task<Done> Relay::add_user_budgets(Job& job) {
+  job.attempt.user_budgets.clear();
+  for (const BudgetId rule : job.world->budgets->user_rules()) {
+    const auto made = co_await parts_.ledger.budget_of(
+        {.rule = rule, .app = job.key->app, .name = name_of_end_user(job)});
+    if (!made) co_return std::unexpected(refusal_of(job, made.error()));
+    job.attempt.user_budgets.emplace_back(*made, rule);
+    // That they fit was seen when the others were counted.
+    if (!job.attempt.budgets.add(*made))
+      co_return no(too_many_budgets(budget::BudgetSet::kMost + 1));
+  }
+  co_return Done{};
+}
+
 Failure Relay::refusal_of(const Job& job, const budget::Refusal& refusal) const {
-  const budget::Budget* const tight = job.world->budgets->find(refusal.budget);
+  const budget::Budget* const tight = definition_of(job, refusal.budget);
   const std::int64_t fits =
       job.attempt.target.price
           ? budget::output_bound_within(refusal.left, job.attempt.bound, *job.attempt.target.price)

@@ -18,7 +18,7 @@ struct Candidate {
 }  // namespace
 
 bool Relay::downgrade(Job& job, const budget::Refusal& refusal) {
-  const budget::Budget* const tight = job.world->budgets->find(refusal.budget);
+  const budget::Budget* const tight = definition_of(job, refusal.budget);
   if (refusal.error != budget::LedgerError::exhausted || tight == nullptr ||
       tight->terms.when_exhausted != budget::WhenExhausted::downgrade) {
     return false;

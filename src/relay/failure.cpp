@@ -247,6 +247,19 @@ Failure budget_refused(const budget::Refusal& refusal, std::string_view budget_n
   switch (refusal.error) {
     case budget::LedgerError::exhausted:
       break;
+    case budget::LedgerError::too_many_end_users:
+      return ErrorAnswer{
+          .status = 402,
+          .code = "too_many_end_users",
+          .message =
+              "a budget is set for each end user, and there are as many of them as there "
+              "may be; this one cannot be counted, so nothing is sent",
+          .at_fault = "budget",
+          .say = "The gateway cannot count the spending of any more people.",
+          .remedy =
+              "The operator raises limits.end_users_max, or removes the rule: claviger "
+              "budget list"};
+    case budget::LedgerError::needs_lease:
     case budget::LedgerError::unknown_budget:
     case budget::LedgerError::too_many_holds:
     case budget::LedgerError::unknown_hold:

@@ -57,6 +57,8 @@ struct Attempt {
   const provider::Adapter* adapter = nullptr;
 
   budget::BudgetSet budgets;
+  /// Of those, the end user's, each with the rule that made it.
+  std::vector<std::pair<BudgetId, BudgetId>> user_budgets;
   budget::Bound bound;
   budget::Grant grant;
   std::optional<std::int64_t> output_tokens_written;  ///< The bound that we wrote in.

@@ -132,6 +132,9 @@ Task<Done> Relay::hold(Job& job) {
   {
     const ImpatienceGuard guard(job.caller.socket(), patience);
     do {
+      if (!job.world->budgets->user_rules().empty()) {
+        if (auto added = co_await add_user_budgets(job); !added) co_return added;
+      }
       grant = co_await reserve_tightly(job, patience);
     } while (!grant && !patience.is_ended() && downgrade(job, grant.error()));
   }

@@ -96,6 +96,10 @@ class Relay {
   Task<void> count_exactly(Job& job);
   Failure refusal_of(const Job& job, const budget::Refusal& refusal) const;
   void clamp_output(Job& job);
+  /// The definition that a budget of this request stands for: its own, or its rule's.
+  static const budget::Budget* definition_of(const Job& job, BudgetId budget);
+  /// Adds what rules say about the end user whom the application named.
+  Task<Done> add_user_budgets(Job& job);
   /// Where the budget that refused downgrades: goes to the cheapest model on its list that has
   /// not been tried. False where there is none.
   bool downgrade(Job& job, const budget::Refusal& refusal);

@@ -148,8 +148,10 @@ class RelayTest : public ::testing::Test {
                                    .name = "openai"}},
         std::vector<route::LocalPlace>{}, prices, catalog::PriceBook::embedded(),
         std::vector<route::Alias>{{.owner = {}, .name = "fast", .models = {"box/m", "box/n"}}});
-    world->budgets = std::make_shared<budget::BudgetBook>(std::vector<budget::Budget>{
-        {.terms = terms_, .scope = budget::Scope::workspace, .downgrade_to = downgrade_to_}});
+    std::vector<budget::Budget> budgets = more_budgets_;
+    budgets.push_back(
+        {.terms = terms_, .scope = budget::Scope::workspace, .downgrade_to = downgrade_to_});
+    world->budgets = std::make_shared<budget::BudgetBook>(std::move(budgets));
     world->profiles = profiles_here();
     relay_.set_world(world);
   }
@@ -259,6 +261,7 @@ class RelayTest : public ::testing::Test {
   budget::BudgetTerms terms_;
   std::optional<catalog::Price> cheaper_price_;  ///< Of box/n, where it is set.
   std::vector<std::string> downgrade_to_;
+  std::vector<budget::Budget> more_budgets_;
   KeptRecords records_;
   record::Recorder recorder_{records_, {}};
   record::Metrics metrics_{{.version = "test", .revision = ""}};
@@ -542,6 +545,22 @@ TEST_F(RelayTest, WhereMoneyIsShortACheaperModelOnTheOwnersListIsAsked) {
   EXPECT_THAT(answer, HasSubstr("x-claviger-model: box/n"));
   EXPECT_THAT(answer, HasSubstr("x-claviger-downgraded-from: box/m"));
   EXPECT_LE(record().held, NanoUsd(2'000'000));
+}
+
+TEST_F(RelayTest, EachEndUserWhomAnApplicationNamesHasALimitOfTheirOwn) {
+  limit(dollars(100));
+  const budget::BudgetTerms rule{.id = BudgetId{77},
+                                 .limit = NanoUsd(1'000'000),
+                                 .period = budget::Period::total,
+                                 .when_exhausted = budget::WhenExhausted::refuse};
+  ASSERT_TRUE(run(ledger_.set_rule(rule)));
+  more_budgets_ = {{.terms = rule, .scope = budget::Scope::each_user}};
+  publish();
+  const std::string answer = ask(
+      R"({"model":"box/m","messages":[{"role":"user","content":"hi"}],"max_tokens":50000,"user":"ann"})");
+  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 402"));
+  EXPECT_THAT(answer, HasSubstr("the budget of the end user \\\"ann\\\" has $0.001 left"));
+  EXPECT_EQ(provider_requests_, 0);
 }
 
 TEST_F(RelayTest, WhereNothingOnTheListFitsTheRefusalIsAboutWhatWasAskedFor) {

@@ -205,6 +205,9 @@ const std::vector<Setting>& settings() {
       duration<seconds>(
           "limits", "budget_wait_seconds_max", at_once,
           [](Config& c) -> auto& { return c.provider.budget_wait_max; }, 0, 600),
+      number(
+          "limits", "end_users_max", after_restart,
+          [](Config& c) -> auto& { return c.end_users_max; }, 0, 1'000'000),
       duration<seconds>(
           "limits", "connect_seconds_max", at_once,
           [](Config& c) -> auto& { return c.provider.connect_time_max; }, 1, 600),

@@ -52,6 +52,7 @@ struct Config {
   std::vector<net::EgressAllowance> egress_allow;
 
   // [ledger]
+  std::size_t end_users_max = 100'000;  ///< Budgets that rules for each end user may make.
   budget::Durability durability = budget::Durability::fast;
   std::chrono::milliseconds group_commit{5};
 

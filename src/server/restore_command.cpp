@@ -7,7 +7,7 @@
 #include "server/home.h"
 #include "server/server.h"
 #include "store/sqlite/backup.h"
-#include "store/sqlite/budget_store.h"
+#include "store/sqlite/budget_words.h"
 #include "store/sqlite/database.h"
 #include "vault/process_hardening.h"
 
@@ -33,32 +33,60 @@ Done put_journal_aside(const HomePaths& paths, WallTime now) {
   return {};
 }
 
+/// In which period a budget is now, as the ledger will find it.
+struct RunningPeriod {
+  BudgetId budget;
+  WallTime start;
+};
+
+/// Of every budget on which something accumulates, those of end users included.
+store::DbResult<std::vector<RunningPeriod>> running_periods(store::Database& database,
+                                                            WallTime now) {
+  return store::select<RunningPeriod>(
+      database,
+      "SELECT budgets.id, budgets.period,"
+      " CASE WHEN budgets.time_zone <> '' THEN budgets.time_zone"
+      "  ELSE coalesce(owner.time_zone, key_owner.time_zone, 'UTC') END,"
+      " (SELECT max(period_start) FROM budget_periods WHERE budget_id = budgets.id)"
+      " FROM budgets"
+      " LEFT JOIN owners AS owner ON budgets.scope = 'owner' AND owner.id = budgets.subject_id"
+      " LEFT JOIN virtual_keys ON budgets.scope = 'virtual_key'"
+      "  AND virtual_keys.id = budgets.subject_id"
+      " LEFT JOIN owners AS key_owner ON key_owner.id = virtual_keys.owner_id"
+      " WHERE budgets.removed_at IS NULL AND budgets.period <> 'request'"
+      " AND budgets.scope NOT IN ('each_owner', 'each_user')",
+      [now](const store::Query& row) -> std::optional<RunningPeriod> {
+        const auto period = store::kPeriods.parse(row.text(1));
+        if (!period) return std::nullopt;
+        // A zone that this machine lacks keeps the server from starting, and says so.
+        const auto zone = budget::TimeZone::find(row.text(2)).value_or(budget::TimeZone());
+        const WallTime latest = from_unix_micros(store::integer_or_null(row, 3).value_or(0));
+        return RunningPeriod{BudgetId{row.integer(0)},
+                             budget::running_period(*period, now, latest, zone).start};
+      });
+}
+
 /// What was spent since the backup counts on every budget: nobody knows any more on which it
 /// was, and a limit that is briefly too strict is easier to mend than one that leaks.
 store::DbResult<void> add_spend(store::Database& database, NanoUsd spent, WallTime now) {
-  store::SqliteBudgetStore budgets(database);
-  const auto all = budgets.list();
-  if (!all) return std::unexpected(store::DatabaseError{.message = "the budgets cannot be read"});
+  const auto all = running_periods(database, now);
+  if (!all) return std::unexpected(all.error());
   return database.transaction([&]() -> store::DbResult<void> {
     if (auto done = database.execute("DELETE FROM journal_checkpoint"); !done) return done;
+    // What was leased at the time of the backup is part of what is asked for below.
+    if (auto done = database.execute("DELETE FROM leases"); !done) return done;
     if (auto done = database.execute("UPDATE holds SET state = 'unconfirmed' WHERE state = 'open'");
         !done) {
       return done;
     }
-    const auto statement = database.prepare(
-        "INSERT INTO budget_periods (budget_id, period_start, spent_nanos) VALUES (?, ?, ?) "
-        "ON CONFLICT (budget_id, period_start) DO UPDATE SET spent_nanos = "
-        "spent_nanos + excluded.spent_nanos");
-    if (!statement) return std::unexpected(statement.error());
-    for (const budget::Budget& one : *all) {
-      const bool accumulates =
-          one.scope != budget::Scope::each_owner && one.terms.period != budget::Period::request;
-      if (!accumulates) continue;
-      store::Query query(**statement);
-      query.bind(one.terms.id.value);
-      query.bind(unix_micros(budget::period_bounds(one.terms.period, now).start));
-      query.bind(spent.nanos());
-      if (auto done = query.run(); !done) return done;
+    for (const RunningPeriod& one : *all) {
+      const auto added = store::change(
+          database,
+          "INSERT INTO budget_periods (budget_id, period_start, spent_nanos) VALUES (?, ?, ?) "
+          "ON CONFLICT (budget_id, period_start) DO UPDATE SET spent_nanos = "
+          "spent_nanos + excluded.spent_nanos",
+          one.budget, one.start, spent);
+      if (!added) return std::unexpected(added.error());
     }
     return {};
   });

@@ -9,6 +9,7 @@
 
 #include <condition_variable>
 #include <cstdlib>
+#include <fstream>
 #include <latch>
 #include <mutex>
 #include <random>
@@ -37,6 +38,8 @@
 #include "store/sqlite/budget_store.h"
 #include "store/sqlite/database.h"
 #include "store/sqlite/egress_allowance_store.h"
+#include "store/sqlite/end_user_store.h"
+#include "store/sqlite/lease_store.h"
 #include "store/sqlite/ledger_store.h"
 #include "store/sqlite/local_model_store.h"
 #include "store/sqlite/price_store.h"
@@ -88,6 +91,14 @@ struct Databases {
 };
 
 /// Everything that runs, in the order in which it is made; destroyed in reverse.
+/// Names this run of the kernel. Empty where it cannot be read: then a crash counts as a power cut.
+std::string boot_id() {
+  std::ifstream in("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  std::getline(in, id);
+  return id;
+}
+
 class Server final : public ControlDesk, public console::Operations, public relay::History {
  public:
   Server(HomePaths paths, Config config, const ServeOptions& options)
@@ -315,6 +326,8 @@ class Server final : public ControlDesk, public console::Operations, public rela
     control_records_.emplace(databases_->control);
     written_records_.emplace(databases_->records);
     ledger_store_.emplace(databases_->ledger);
+    end_user_store_.emplace(databases_->ledger);
+    lease_store_.emplace(databases_->ledger);
     weather_watched_records_.emplace(*written_records_, weather_);
     alert_watched_records_.emplace(*weather_watched_records_, found_in_records_);
     std::vector<OwnerId> owners;
@@ -343,6 +356,10 @@ class Server final : public ControlDesk, public console::Operations, public rela
       ledger.journal.busy_group_every = kBusyGroups * config_.group_commit;
     }
     ledger.durability = config_.durability;
+    ledger.end_users = &*end_user_store_;
+    ledger.leases = &*lease_store_;
+    ledger.boot_id = boot_id();
+    ledger.end_users_max = config_.end_users_max;
     auto opened = budget::JournalLedger::open(clock_, *ledger_store_, std::move(ledger));
     if (!opened) return problem(opened.error());
     ledger_ = std::move(*opened);
@@ -564,6 +581,8 @@ class Server final : public ControlDesk, public console::Operations, public rela
   std::optional<store::SqliteRecordStore> control_records_;
   std::optional<store::SqliteRecordStore> written_records_;
   std::optional<store::SqliteLedgerStore> ledger_store_;
+  std::optional<store::SqliteEndUserStore> end_user_store_;
+  std::optional<store::SqliteLeaseStore> lease_store_;
   std::unique_ptr<vault::Vault> vault_;
   record::Metrics metrics_{{.version = CLAVIGER_VERSION, .revision = ""}};
   const api::OpenAiDialect openai_;

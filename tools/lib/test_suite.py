@@ -204,6 +204,12 @@ def run_fuzzer(context: Context, name: str, program: pathlib.Path) -> Count:
     return count_status(name, finished.status, f"see {finished.log}; the input is beside it")
 
 
+def part_protocol(_: Context) -> Count:
+    """The lease protocol, model-checked: no state breaks it, and each planted mistake is found."""
+    finished = run("protocol", ["test/model/check"], seconds_max=UNIT_SECONDS_MAX)
+    return count_status("test/model/check", finished.status, finished.output)
+
+
 def part_fuzz(context: Context) -> Count:
     """Every fuzzer for a few seconds: that it works, and that nothing falls at the first push."""
     names = sorted(path.stem for path in (ROOT / "src").rglob("*_fuzz.cpp"))
@@ -342,6 +348,7 @@ PARTS: list[tuple[str, Callable[[Context], Count], str]] = [
     ("quickstart", part_quickstart, "whole"),
     ("asan", part_asan, "whole"),
     ("tsan", part_tsan, "whole"),
+    ("protocol", part_protocol, "whole"),
     ("fuzz", part_fuzz, "whole"),
     ("tidy", part_tidy, "whole"),
 ]

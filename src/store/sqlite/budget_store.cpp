@@ -14,13 +14,14 @@ using budget::BudgetStoreError;
 using budget::BudgetStoreResult;
 using budget::Scope;
 
-constexpr EnumWords<Scope, 7> kScopes{{{{Scope::workspace, "workspace"},
+constexpr EnumWords<Scope, 8> kScopes{{{{Scope::workspace, "workspace"},
                                         {Scope::owner, "owner"},
                                         {Scope::app, "app"},
                                         {Scope::credential, "credential"},
                                         {Scope::virtual_key, "virtual_key"},
                                         {Scope::model, "model"},
-                                        {Scope::each_owner, "each_owner"}}}};
+                                        {Scope::each_owner, "each_owner"},
+                                        {Scope::each_user, "each_user"}}}};
 
 std::unexpected<BudgetStoreError> failed(const DatabaseError& error) {
   return std::unexpected(error.is_unique() ? BudgetStoreError::exists
@@ -100,6 +101,7 @@ DbResult<bool> subject_exists(Database& database, Scope scope, std::int64_t subj
     case Scope::workspace:
     case Scope::model:
     case Scope::each_owner:
+    case Scope::each_user:
       return subject == 0;
     case Scope::owner:
       sql = "SELECT 1 FROM owners WHERE id = ? AND removed_at IS NULL";
@@ -202,7 +204,8 @@ BudgetStoreResult<void> SqliteBudgetStore::replace(const Budget& budget) {
                budget.terms.limit, policy, warn, rule_or_null(budget.rule), budget.time_zone,
                downgrade_to, budget.terms.id, kScopes.of(budget.scope), budget.subject,
                budget.pattern, kPeriods.of(budget.terms.period));
-    if (!changed || *changed == 0 || budget.scope != Scope::each_owner) return changed;
+    const bool is_rule = budget.scope == Scope::each_owner || budget.scope == Scope::each_user;
+    if (!changed || *changed == 0 || !is_rule) return changed;
     const auto handed_on =
         change(database_,
                "UPDATE budgets SET limit_nanos = ?, when_exhausted = ?,"
@@ -236,7 +239,7 @@ BudgetStoreResult<std::vector<Budget>> SqliteBudgetStore::list() {
       database_,
       "SELECT id, scope, subject_id, pattern, limit_nanos, period, when_exhausted, warn, rule_id,"
       " time_zone, downgrade_to"
-      " FROM budgets WHERE removed_at IS NULL ORDER BY id",
+      " FROM budgets WHERE removed_at IS NULL AND scope <> 'end_user' ORDER BY id",
       read_budget);
   if (!budgets) return failed(budgets.error());
   return std::move(*budgets);

@@ -14,9 +14,11 @@
 #include "data/golden_0005.h"
 #include "data/golden_0006.h"
 #include "data/golden_0008.h"
+#include "data/golden_0009.h"
 #include "store/sqlite/access_store.h"
 #include "store/sqlite/alert_store.h"
 #include "store/sqlite/budget_store.h"
+#include "store/sqlite/lease_store.h"
 #include "store/sqlite/ledger_store.h"
 #include "store/sqlite/price_store.h"
 #include "store/sqlite/record_store.h"
@@ -104,6 +106,21 @@ TEST_F(MigrationsTest, ADatabaseOfVersionFiveIsUpgradedAndItsBudgetsAreRead) {
   EXPECT_EQ(budgets[0].downgrade_to,
             (std::vector<std::string>{"openai/gpt-4o-mini", "local/smollm2"}));
   EXPECT_EQ(budgets[1].time_zone, "");
+}
+
+TEST_F(MigrationsTest, ADatabaseOfVersionNineIsUpgradedAndItsLeasesAreRead) {
+  Database database = open();
+  ASSERT_TRUE(database.execute(data::golden_0009));
+  ASSERT_EQ(schema_version(database), 9);
+
+  ASSERT_TRUE(migrate(database));
+
+  Database fresh = Database::open(":memory:", Database::Mode::create).value();
+  ASSERT_TRUE(migrate(fresh));
+  EXPECT_EQ(schema_of(database).value(), schema_of(fresh).value());
+  const auto run = SqliteLeaseStore(database).earlier_run().value();
+  ASSERT_THAT(run.leases, SizeIs(1));
+  EXPECT_EQ(run.leases[0].up_to, NanoUsd(5'000'000));
 }
 
 /// What each version wrote has to be readable for good: the same things, as it kept them.
