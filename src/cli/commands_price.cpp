@@ -266,6 +266,11 @@ Outcome<void> read_case(std::string_view line, Case& one) {
     one.billed_at = console::parse_time(root["at"].text());
     if (!one.billed_at) return refused("`at` must be a time such as 2026-11-25T10:00:00Z");
   }
+  const std::size_t slash = one.model.find('/');
+  if (one.provider.empty() && slash != std::string::npos) {
+    one.provider = one.model.substr(0, slash);
+    one.model.erase(0, slash + 1);
+  }
   if (one.provider.empty()) one.provider = provider_of_dialect(one.dialect);
   for (char& c : one.provider) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
