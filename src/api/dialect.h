@@ -111,4 +111,7 @@ class Dialect {
   virtual std::string event_with_cost(std::string_view event, NanoUsd cost) const = 0;
 };
 
+/// The dialect of that name; stateless, lives for ever. Null where this build has none.
+const Dialect* dialect_for(exchange::DialectId id);
+
 }  // namespace claviger::api

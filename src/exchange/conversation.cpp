@@ -34,6 +34,18 @@ FeatureSet features(std::initializer_list<Feature> list) {
   return set;
 }
 
+std::optional<FeatureSet> features_named(std::string_view name) {
+  if (name == "top_k") return features({Feature::top_k});
+  if (name == "cache_marks") return features({Feature::cache_marks});
+  if (name == "prefill") return features({Feature::prefill});
+  if (name == "reasoning_off") return features({Feature::reasoning_off});
+  if (name == "reasoning_content") return features({Feature::unsigned_thinking_back});
+  if (name == "reasoning_details") {
+    return features({Feature::thinking_back, Feature::unsigned_thinking_back});
+  }
+  return std::nullopt;
+}
+
 FeatureClass class_of(Feature feature) {
   if (feature < Feature::later_system) return FeatureClass::content;
   return feature < Feature::cache_marks ? FeatureClass::parameter : FeatureClass::hint;

@@ -177,30 +177,38 @@ enum class Feature : std::uint8_t {
   stop,
   json_object,
   json_schema,
-  loose_json_schema,
   reasoning_effort,
   reasoning_budget,
-  reasoning_off,
   verbosity,
   stored,
   other_parameter,
   // Hints: the answer is meant to be the same without.
   cache_marks,
   cache_key,
-  thinking_back,  ///< What an earlier answer thought.
+  reasoning_off,
+  thinking_back,           ///< What an earlier answer thought, signed.
+  unsigned_thinking_back,  ///< The same, without a provider's signature.
   citations_back,
   citations_wanted,
   tool_failure,  ///< That a tool failed, beside what it said.
   image_detail,
   document_name,
-  format_name,
+  format_description,
   service_tier,
   metadata,
   end_user,
+  long_end_user,  ///< Longer than end_user_bytes_usual_max.
   count_,
 };
 using FeatureSet = std::bitset<static_cast<std::size_t>(Feature::count_)>;
 FeatureSet features(std::initializer_list<Feature> list);
+/// The features that a profile may add to its dialect's, by name: `top_k`, `cache_marks`,
+/// `prefill`, `reasoning_off`, `reasoning_content` (unsigned thinking back), `reasoning_details`
+/// (all thinking back). Nothing where the name is none of them.
+std::optional<FeatureSet> features_named(std::string_view name);
+
+/// What `user` holds at OpenAI (https://platform.openai.com/docs/api-reference/chat, 2026-11).
+inline constexpr std::size_t end_user_bytes_usual_max = 64;
 
 enum class FeatureClass : std::uint8_t {
   content,    ///< Never left out.

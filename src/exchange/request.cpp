@@ -8,6 +8,8 @@ std::string_view to_string(Operation operation) {
       return "chat";
     case Operation::embeddings:
       return "embeddings";
+    case Operation::count_tokens:
+      return "count_tokens";
   }
   return "unknown";
 }

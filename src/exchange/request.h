@@ -19,7 +19,11 @@
 
 namespace claviger::exchange {
 
-enum class Operation : std::uint8_t { chat, embeddings };
+enum class Operation : std::uint8_t {
+  chat,
+  embeddings,
+  count_tokens,  ///< Of a chat request; nothing is generated and nothing is billed.
+};
 std::string_view to_string(Operation operation);
 
 /// How the answer travels.
@@ -54,7 +58,9 @@ struct Request {
   std::string_view body;
   std::string model;                              ///< As the caller wrote it, unescaped.
   std::optional<std::int64_t> output_tokens_max;  ///< The larger, where names conflict.
-  std::int64_t choices = 1;                       ///< `n`: every choice has the output bound.
+  /// Of the output bound, what the caller gave to thinking; 0 where it is not said.
+  std::int64_t thinking_tokens_max = 0;
+  std::int64_t choices = 1;  ///< `n`: every choice has the output bound.
   InputContent input_content = InputContent::text;
   InputParts parts;                ///< What that content is. Sizes of the input beside text.
   std::string end_user;            ///< As the application names them; may be empty.
@@ -75,6 +81,7 @@ struct Request {
     Span output_max_legacy_value;      ///< `max_tokens`, where present.
     Span stream_options_value;         ///< The whole object, or `null`.
     Span include_usage_value;          ///< Inside the former, where present.
+    Span thinking_budget_value;        ///< `thinking.budget_tokens`, where present.
   } places;
 };
 

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/money.h"
@@ -56,6 +57,15 @@ struct Profile {
   std::string request_id_header;  ///< `x-request-id`
   /// The header in which it takes an id of ours and keeps it with its own; empty: none is sent.
   std::string client_request_id_header;
+  std::string count_tokens_path;  ///< Empty: it does not count for others.
+  /// Sent with every request: `anthropic-version` and the like.
+  std::vector<std::pair<std::string, std::string>> extra_headers;
+  /// Headers that callers of the same dialect may set, in place of extra_headers. Each value (of
+  /// a list parted by commas) must be allowed; `*` allows all. Such a header may change what a
+  /// request costs, so that what is not allowed counts as unbounded.
+  std::vector<std::pair<std::string, std::vector<std::string>>> forwarded_headers;
+  /// What this server has words for beyond its dialect (exchange::features_named).
+  exchange::FeatureSet also_takes;
   std::string source;  ///< URL of the documentation, with its date.
 };
 
@@ -123,9 +133,10 @@ class Adapter {
   /// Null: this provider only takes requests that its callers wrote in its own dialect.
   virtual const ProviderTranslation* translation() const { return nullptr; }
 
-  /// The path and query behind the base URL, e.g. `/chat/completions`. Empty where the
-  /// provider does not offer the operation.
-  virtual std::string path(const Profile& profile, const exchange::Request& request) const = 0;
+  /// The path and query behind the base URL, e.g. `/chat/completions`, for the model as the
+  /// provider calls it. Empty where the provider does not offer the operation.
+  virtual std::string path(const Profile& profile, const exchange::Request& request,
+                           std::string_view model) const = 0;
 
   /// Appends the body for the provider to `out`: the caller's bytes with the model's name, the
   /// output bound (every present spelling gets it; where none is present that binds at this
@@ -139,7 +150,9 @@ class Adapter {
   virtual AnswerReading read_answer(exchange::Operation operation, std::string_view body) const = 0;
   /// Reads the data of one SSE event. Cheap where the event carries only content: it is
   /// searched, not parsed, unless it mentions usage, an error or an ending.
-  virtual AnswerReading read_event(std::string_view data) const = 0;
+  /// `before` is what earlier events said was used: a dialect that tells it in pieces lays the
+  /// event's counts over it.
+  virtual AnswerReading read_event(std::string_view data, const exchange::Usage& before) const = 0;
 };
 
 /// The adapter of a dialect; stateless, lives for ever. Null where this build has none.

@@ -7,6 +7,8 @@
 #include <iterator>
 
 #include "exchange/json_writer.h"
+#include "provider/anthropic/anthropic_adapter.h"
+#include "provider/body_edit.h"
 #include "provider/openai_answer.h"
 
 namespace claviger::provider {
@@ -24,52 +26,6 @@ std::string_view at(const Request& request, Span place) {
 bool is_null(const Request& request, Span place) {
   return at(request, place) == "null";
 }
-
-/// The changes to one body: replacements at places that do not overlap, and fields that are
-/// added behind the opening brace. A body always has a field (its model), so that an added
-/// one is always followed by a comma.
-class BodyEdit {
- public:
-  explicit BodyEdit(const Request& request) : request_(request) {}
-
-  void replace(Span place, std::string text) {
-    replacements_[count_++] = {.place = place, .text = std::move(text)};
-  }
-  void add_field(std::string_view name, std::string_view value) {
-    fmt::format_to(std::back_inserter(added_), "\"{}\":{},", name, value);
-  }
-
-  void write(std::string& out) {
-    const std::string_view body = request_.body;
-    const auto end = replacements_.begin() + static_cast<std::ptrdiff_t>(count_);
-    std::sort(replacements_.begin(), end, [](const Replacement& a, const Replacement& b) {
-      return a.place.begin < b.place.begin;
-    });
-    out.reserve(out.size() + body.size() + added_.size() + 64);
-    std::size_t written = request_.places.after_open_brace;
-    out += body.substr(0, written);
-    out += added_;
-    for (auto replacement = replacements_.begin(); replacement != end; ++replacement) {
-      out += body.substr(written, replacement->place.begin - written);
-      out += replacement->text;
-      written = replacement->place.end;
-    }
-    out += body.substr(written);
-  }
-
- private:
-  struct Replacement {
-    Span place;
-    std::string text;
-  };
-  /// The model, both names of the output bound, and the wish for usage.
-  static constexpr std::size_t replacements_max = 4;
-
-  const Request& request_;
-  std::array<Replacement, replacements_max> replacements_;
-  std::size_t count_ = 0;
-  std::string added_;
-};
 
 /// Where both names are written with a number, both are set. Where the only one written is
 /// one that the provider ignores, the one that binds is added. OpenAI refuses a request with
@@ -131,16 +87,27 @@ void cap_price(const Request& request, const PriceCap& cap, BodyEdit& edit) {
   const auto& unknown = request.unknown_fields;
   if (unknown.size() >= exchange::named_fields_max) return;
   if (std::find(unknown.begin(), unknown.end(), "provider") != unknown.end()) return;
-  edit.add_field("provider",
-                 fmt::format(R"({{"max_price":{{"prompt":{},"completion":{}}}}})",
-                             dollars_per_million(cap.input), dollars_per_million(cap.output)));
+  edit.add_field("provider", openrouter_price_cap(cap));
 }
 
 }  // namespace
 
-std::string OpenAiAdapter::path(const Profile& profile, const Request& request) const {
-  return request.operation == exchange::Operation::embeddings ? profile.embeddings_path
-                                                              : profile.chat_path;
+std::string openrouter_price_cap(const PriceCap& cap) {
+  return fmt::format(R"({{"max_price":{{"prompt":{},"completion":{}}}}})",
+                     dollars_per_million(cap.input), dollars_per_million(cap.output));
+}
+
+std::string OpenAiAdapter::path(const Profile& profile, const Request& request,
+                                std::string_view /*model*/) const {
+  switch (request.operation) {
+    case exchange::Operation::chat:
+      return profile.chat_path;
+    case exchange::Operation::embeddings:
+      return profile.embeddings_path;
+    case exchange::Operation::count_tokens:
+      return {};
+  }
+  return {};
 }
 
 void OpenAiAdapter::write_body(const Profile& profile, const Request& request, const Edits& edits,
@@ -163,13 +130,23 @@ AnswerReading OpenAiAdapter::read_answer(exchange::Operation operation,
   return openai::read_answer(operation, body);
 }
 
-AnswerReading OpenAiAdapter::read_event(std::string_view data) const {
+AnswerReading OpenAiAdapter::read_event(std::string_view data,
+                                        const exchange::Usage& /*before*/) const {
   return openai::read_event(data);
 }
 
 const Adapter* adapter_for(exchange::DialectId dialect) {
   static const OpenAiAdapter openai;
-  return dialect == exchange::DialectId::openai ? &openai : nullptr;
+  static const AnthropicAdapter anthropic;
+  switch (dialect) {
+    case exchange::DialectId::openai:
+      return &openai;
+    case exchange::DialectId::anthropic:
+      return &anthropic;
+    case exchange::DialectId::gemini:
+      return nullptr;
+  }
+  return nullptr;
 }
 
 }  // namespace claviger::provider

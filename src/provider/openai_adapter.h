@@ -3,6 +3,7 @@
 /// Providers that speak the OpenAI dialect: most of them. See provider/adapter.h.
 
 #include "provider/adapter.h"
+#include "provider/openai/openai_translation.h"
 
 namespace claviger::provider {
 
@@ -15,11 +16,16 @@ inline constexpr std::size_t finish_reason_bytes_max = 64;
 class OpenAiAdapter final : public Adapter {
  public:
   exchange::DialectId dialect() const override { return exchange::DialectId::openai; }
-  std::string path(const Profile& profile, const exchange::Request& request) const override;
+  const ProviderTranslation* translation() const override { return &translation_; }
+  std::string path(const Profile& profile, const exchange::Request& request,
+                   std::string_view model) const override;
   void write_body(const Profile& profile, const exchange::Request& request, const Edits& edits,
                   std::string& out) const override;
   AnswerReading read_answer(exchange::Operation operation, std::string_view body) const override;
-  AnswerReading read_event(std::string_view data) const override;
+  AnswerReading read_event(std::string_view data, const exchange::Usage& before) const override;
+
+ private:
+  OpenAiTranslation translation_;
 };
 
 }  // namespace claviger::provider

@@ -45,6 +45,34 @@ class ProfileReader {
   std::string text_or(std::string_view key, std::string_view otherwise) {
     return table_.contains(key) ? text(key) : std::string(otherwise);
   }
+  /// A table of strings: headers.
+  std::vector<std::pair<std::string, std::string>> texts(std::string_view key) {
+    std::vector<std::pair<std::string, std::string>> all;
+    if (!table_.contains(key)) return all;
+    const toml::table* const inner = node(key).as_table();
+    if (inner == nullptr) fail(fmt::format("provider \"{}\": `{}` must be a table", id_, key));
+    for (const auto& [name, value] : *inner) {
+      const auto text = value.value_exact<std::string>();
+      if (!text) fail(fmt::format("provider \"{}\": `{}` must hold strings", id_, key));
+      all.emplace_back(name.str(), *text);
+    }
+    return all;
+  }
+  /// A list of strings; empty where it is absent.
+  std::vector<std::string> words(std::string_view key) {
+    return table_.contains(key) ? words_of(node(key), key) : std::vector<std::string>();
+  }
+  /// A table of lists of strings.
+  std::vector<std::pair<std::string, std::vector<std::string>>> word_lists(std::string_view key) {
+    std::vector<std::pair<std::string, std::vector<std::string>>> all;
+    if (!table_.contains(key)) return all;
+    const toml::table* const inner = node(key).as_table();
+    if (inner == nullptr) fail(fmt::format("provider \"{}\": `{}` must be a table", id_, key));
+    for (const auto& [name, value] : *inner) {
+      all.emplace_back(name.str(), words_of(toml::node_view<const toml::node>(value), key));
+    }
+    return all;
+  }
   /// One of `words`, by its position.
   std::size_t one_of(std::string_view key, std::string value,
                      std::initializer_list<std::string_view> words) {
@@ -69,6 +97,17 @@ class ProfileReader {
   }
 
  private:
+  std::vector<std::string> words_of(toml::node_view<const toml::node> list, std::string_view key) {
+    const toml::array* const array = list.as_array();
+    if (array == nullptr) fail(fmt::format("provider \"{}\": `{}` must be a list", id_, key));
+    std::vector<std::string> all;
+    for (const toml::node& one : *array) {
+      const auto text = one.value_exact<std::string>();
+      if (!text) fail(fmt::format("provider \"{}\": `{}` must hold strings", id_, key));
+      all.push_back(*text);
+    }
+    return all;
+  }
   toml::node_view<const toml::node> node(std::string_view key) {
     taken_.emplace_back(key);
     if (!table_.contains(key)) fail(fmt::format("provider \"{}\": `{}` is missing", id_, key));
@@ -132,6 +171,16 @@ Profile read_profile(const toml::table& table) {
   profile.cancel_stops_billing = !profile.cancel_stops_billing_source.empty();
   profile.request_id_header = reader.text("request_id_header");
   profile.client_request_id_header = reader.text_or("client_request_id_header", "");
+  profile.count_tokens_path = reader.text_or("count_tokens_path", "");
+  profile.extra_headers = reader.texts("extra_headers");
+  profile.forwarded_headers = reader.word_lists("forwarded_headers");
+  for (const std::string& name : reader.words("also_takes")) {
+    const auto features = exchange::features_named(name);
+    if (!features) {
+      fail(fmt::format("provider \"{}\": `also_takes` does not know \"{}\"", *id, name));
+    }
+    profile.also_takes |= *features;
+  }
   profile.source = reader.text_not_empty("source");
   reader.refuse_other_keys();
   check(profile);

@@ -174,12 +174,23 @@ Done Relay::choose_place(Job& job) {
   if (!access::may_use(*job.key, attempt.target.model)) {
     return no(model_not_allowed(attempt.target.model));
   }
+  // The place may change while money is looked for: nothing of the last one stays.
+  attempt.translation = nullptr;
+  attempt.conversation = {};
+  attempt.dropped.clear();
+  attempt.forwarded_headers.clear();
   attempt.profile = job.world->profiles->find(attempt.target.provider);
   attempt.adapter =
       attempt.profile == nullptr ? nullptr : provider::adapter_for(attempt.profile->dialect);
-  if (attempt.adapter == nullptr || attempt.adapter->path(*attempt.profile, job.request).empty()) {
+  const bool is_counted_here = job.operation == exchange::Operation::count_tokens;
+  const bool is_offered =
+      attempt.adapter != nullptr &&
+      !attempt.adapter->path(*attempt.profile, job.request, attempt.target.provider_model).empty();
+  if (!is_offered && !is_counted_here) {
     return no(operation_not_offered(attempt.target.provider, exchange::to_string(job.operation)));
   }
+  if (auto taken = take_forwarded_headers(job); !taken) return taken;
+  if (attempt.adapter->dialect() != job.request.dialect && !is_counted_here) return translate(job);
   return {};
 }
 
@@ -187,8 +198,11 @@ Done Relay::bound_cost(Job& job) {
   if (const catalog::Model* const dated = job.attempt.target.dated) {
     job.attempt.target.price = dated->price_at(parts_.reactor.clock().wall_now());
   }
-  if (!job.attempt.target.price) return no(cannot_be_priced(job.attempt.target.model));
-  const catalog::Price& price = *job.attempt.target.price;
+  // Counting is not billed. It passes the ledger all the same, as all that reaches a provider.
+  static const catalog::Price kNothing;
+  const bool is_billed = job.operation != exchange::Operation::count_tokens;
+  if (is_billed && !job.attempt.target.price) return no(cannot_be_priced(job.attempt.target.model));
+  const catalog::Price& price = is_billed ? *job.attempt.target.price : kNothing;
   if (price.has_unbounded_units) {
     return no(costs_without_bound(job.attempt.target.model));
   }
@@ -209,8 +223,8 @@ Done Relay::bound_cost(Job& job) {
   job.attempt.budgets = *budgets;
   const auto bound = budget::bound_request(job.request, price, limits_of(job.attempt.target),
                                            family_of(job.attempt.target));
-  if (!bound) return no(cannot_be_bounded(job.attempt.target.model, "messages"));
-  job.attempt.bound = *bound;
+  if (!bound && is_billed) return no(cannot_be_bounded(job.attempt.target.model, "messages"));
+  job.attempt.bound = bound.value_or(budget::Bound{});
   // The bound that the hold counts on is made true, also where the caller set one: perhaps
   // under a name that does not bind at this provider.
   if (job.operation == exchange::Operation::chat) {

@@ -24,9 +24,9 @@ bool has_media_type(std::string_view content_type, std::string_view wanted) {
 }
 
 /// Headers of providers that say something to callers and nothing about us.
-constexpr std::string_view kPassedBack[] = {"x-request-id", "retry-after-ms",
+constexpr std::string_view kPassedBack[] = {"x-request-id", "request-id", "retry-after-ms",
                                             "openai-processing-ms", "openai-version"};
-constexpr std::string_view kPassedBackPrefix = "x-ratelimit-";
+constexpr std::string_view kPassedBackPrefixes[] = {"x-ratelimit-", "anthropic-ratelimit-"};
 constexpr std::size_t kPassedBackBytesMax = 256;
 
 /// The lines are copied, since the provider's head goes before ours is written.
@@ -38,7 +38,10 @@ std::string headers_passed_back(const net::http::ResponseHead& head) {
     if (first != 'x' && first != 'r' && first != 'o') continue;
     std::string name(header.name);
     for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
-    bool is_passed = name.starts_with(kPassedBackPrefix);
+    bool is_passed = false;
+    for (const std::string_view prefix : kPassedBackPrefixes) {
+      is_passed = is_passed || name.starts_with(prefix);
+    }
     for (const std::string_view known : kPassedBack) is_passed = is_passed || name == known;
     if (!is_passed || header.value.size() > kPassedBackBytesMax) continue;
     lines.append(name).append(": ").append(header.value).append("\r\n");
@@ -156,6 +159,7 @@ Task<Done> Relay::deliver_whole(Job& job, net::ProviderExchange& provider) {
 
   // The true cost is known: it is settled first, so that the answer can state it.
   co_await settle(job);
+  if (job.attempt.translation != nullptr) co_return co_await deliver_translated(job, body.bytes());
   std::string with_cost;
   std::string_view answer = body.bytes();
   if (job.attempt.usage_state == provider::UsageState::sound) {
@@ -191,6 +195,12 @@ Task<Done> Relay::deliver_stream(Job& job, net::ProviderExchange& provider) {
     co_return Done{};
   }
   StreamState stream;
+  if (job.attempt.translation != nullptr) {
+    stream.translated = std::make_unique<TranslatedStream>(
+        job.attempt.translation->event_reader(),
+        job.dialect.translation()->event_writer(job.request),
+        unix_micros(parts_.reactor.clock().wall_now()) / 1'000'000);
+  }
   net::Buffer pending;
   for (;;) {
     const auto count =
@@ -219,6 +229,9 @@ Task<Done> Relay::deliver_stream(Job& job, net::ProviderExchange& provider) {
     co_return no(broken(job, {.io = net::IoError::closed}, "its answer was streamed"));
   }
   if (!stream.has_failed) note_soft_failures(job);
+  if (stream.translated && !stream.has_failed) {
+    if (auto done = co_await finish_translated(job, *stream.translated); !done) co_return done;
+  }
   if (!co_await job.caller.end_stream()) job.record.caller_left = true;
   co_return Done{};
 }
@@ -234,10 +247,21 @@ Task<Done> Relay::forward_events(Job& job, net::Buffer& pending, StreamState& st
     if (length == 0) break;
     stream.searched = 0;
     const std::string_view event = bytes.substr(position, length);
-    const auto reading = job.attempt.adapter->read_event(exchange::event_data(event, joined));
+    const std::string_view data = exchange::event_data(event, joined);
+    const auto reading = job.attempt.adapter->read_event(data, job.record.usage);
     note(job, reading);
     if (job.attempt.soft_watch) job.attempt.soft_watch->event(exchange::event_data(event, joined));
     stream.has_ended = stream.has_ended || reading.facts.is_end;
+    if (stream.translated) {
+      position += length;
+      passed = position;
+      if (reading.facts.is_error) {
+        if (auto done = co_await send_piece(job, stream.translated->out()); !done) co_return done;
+        co_return no(judged_error_inside(job, data, parts_.failures, parts_.reactor.now()));
+      }
+      stream.translated->read(exchange::event_type(event), data);
+      continue;
+    }
     if (reading.facts.is_error && !stream.has_failed) {
       stream.has_failed = true;
       const std::string_view before = bytes.substr(passed, position - passed);
@@ -267,6 +291,12 @@ Task<Done> Relay::forward_events(Job& job, net::Buffer& pending, StreamState& st
     co_return done;
   }
   pending.consume(position);
+  if (!stream.translated) co_return Done{};
+  if (auto done = co_await send_piece(job, stream.translated->out()); !done) co_return done;
+  stream.translated->out().clear();
+  if (!stream.translated->problem().empty()) {
+    co_return no(bad_provider_answer(job.attempt.target.provider, stream.translated->problem()));
+  }
   co_return Done{};
 }
 

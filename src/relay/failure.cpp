@@ -221,6 +221,24 @@ Failure costs_without_bound(std::string_view model) {
       .remedy = "Choose a model that does not search or work on by itself."};
 }
 
+Failure not_expressible(std::string_view model, std::string_view field, std::string_view why,
+                        Droppable droppable) {
+  ErrorAnswer answer{
+      .status = 422,
+      .code = "not_expressible",
+      .message = fmt::format("`{}` cannot be expressed to \"{}\"", shown(field), shown(model)),
+      .param = std::string(field),
+      .at_fault = "app",
+      .say = "The application asks for something that this model's provider has no word for.",
+      .remedy = "Leave the field out, or choose a model whose provider knows it."};
+  if (!why.empty()) answer.message = fmt::format("`{}`: {}", shown(field), why);
+  if (droppable == Droppable::yes) {
+    answer.remedy +=
+        fmt::format(" To go without it, send the header x-claviger-allow-drops: {}", shown(field));
+  }
+  return answer;
+}
+
 Failure no_budget() {
   return ErrorAnswer{
       .status = 402,

@@ -56,6 +56,11 @@ Failure cannot_be_priced(std::string_view model);
 Failure cannot_be_bounded(std::string_view model, std::string_view field);
 /// The model itself incurs what nothing bounds.
 Failure costs_without_bound(std::string_view model);
+/// Whether x-claviger-allow-drops can help.
+enum class Droppable : std::uint8_t { no, yes };
+/// `why` may be empty: the target's dialect has no word for `field`.
+Failure not_expressible(std::string_view model, std::string_view field, std::string_view why,
+                        Droppable droppable);
 Failure no_budget();
 Failure too_many_budgets(std::size_t count);
 /// `asked` is the worst case of the request; `fits_output_tokens` is what max_tokens could be

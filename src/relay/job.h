@@ -73,12 +73,22 @@ struct Attempt {
   provider::UsageState usage_state = provider::UsageState::absent;
   /// The usage is the provider's last word and not a running count.
   bool usage_is_final = false;
-  Streamed streamed;        ///< Of an answer that came as a stream; nothing of others.
+  Streamed streamed;  ///< Of an answer that came as a stream; nothing of others.
+  /// Set where the target speaks another dialect than the caller.
+  const provider::ProviderTranslation* translation = nullptr;
+  exchange::Conversation conversation;  ///< Until it is written; its views are the body's.
+  std::string translated_body;          ///< Until it is sent.
+  std::vector<std::string> dropped;     ///< What the target has no word for, by field.
+  std::string forwarded_headers;        ///< Lines from the caller, for the provider.
+
   std::string passed_back;  ///< Header lines of the provider that callers may see.
   /// Watches the answer; null where there is nothing to watch.
   std::unique_ptr<SoftWatch> soft_watch;
   net::Buffer provider_error;  ///< Its error body, padded, keys masked; empty where it gave none.
 };
+
+/// What is changed in the attempt's request on its way out.
+provider::Edits edits_of(const Attempt& attempt);
 
 struct Job {
   net::ServerConnection& caller;

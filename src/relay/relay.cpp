@@ -23,6 +23,14 @@ namespace {
 constexpr std::string_view kModels = "/v1/models";
 constexpr std::string_view kRequests = "/v1/requests/";
 
+/// The dialect that an answer is given in: the surface's own, and where several share a path the
+/// one that only the SDKs of that dialect announce.
+exchange::DialectId dialect_at(std::string_view path, const net::http::RequestHead& head) {
+  if (const auto surface = surface_at(path)) return surface->dialect;
+  return head.value_of("anthropic-version").empty() ? exchange::DialectId::openai
+                                                    : exchange::DialectId::anthropic;
+}
+
 AttemptId attempt_id(const Job& job) {
   return {.request = job.record.id, .number = job.attempt.number};
 }
@@ -37,7 +45,7 @@ bool Relay::serves(std::string_view path) {
 }
 
 Task<void> Relay::serve(net::ServerConnection& caller, const net::http::Target& target) {
-  const api::Dialect& dialect = parts_.openai;
+  const api::Dialect& dialect = *api::dialect_for(dialect_at(target.path, caller.head()));
   const std::string_view method = caller.head().method;
   if (is_draining_) {
     caller.close_after_answer();
@@ -202,6 +210,14 @@ Task<bool> Relay::has_next_attempt(Job& job, const ErrorAnswer& error) {
 }
 
 Task<Done> Relay::call_provider(Job& job) {
+  const bool counts_here =
+      job.operation == exchange::Operation::count_tokens &&
+      (job.attempt.adapter->dialect() != job.request.dialect ||
+       job.attempt.adapter
+           ->path(*job.attempt.profile, job.request, job.attempt.target.provider_model)
+           .empty());
+  if (counts_here) return answer_estimate(job);
+  if (auto written = write_translated(job); !written) return give_up(std::move(written.error()));
   // The key, or the runner's token, that opens the way.
   if (!job.attempt.target.local_model.is_none()) {
     if (parts_.runner == nullptr) {
@@ -270,8 +286,11 @@ Task<Done> Relay::exchange_on(Job& job, const Address& address, std::string_view
     co_return std::unexpected(broken(job, {.io = sent.error()}, "the request was sent"));
   }
   if (sent) job.record.times.sent_us = since_start(job);
+  std::string().swap(job.attempt.translated_body);
   // The provider is at work; what its answer should look like is read meanwhile.
-  if (sent && job.attempt.profile->dialect == exchange::DialectId::openai) {
+  const bool is_openai_throughout = job.attempt.profile->dialect == exchange::DialectId::openai &&
+                                    job.request.dialect == exchange::DialectId::openai;
+  if (sent && is_openai_throughout) {
     job.attempt.soft_watch = SoftWatch::of(job.request, is_own_endpoint(job.attempt));
   }
   // Where another attempt could follow, the request is still needed.

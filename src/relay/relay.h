@@ -32,6 +32,7 @@ namespace claviger::relay {
 
 struct Address;
 struct StreamState;
+class TranslatedStream;
 
 /// Looks up finished requests for the callers that made them. Implemented over the record
 /// store; suspends, never blocks.
@@ -51,7 +52,6 @@ class Relay {
     budget::Ledger& ledger;
     record::Recorder& recorder;
     record::Metrics& metrics;
-    const api::Dialect& openai;
     route::Runner* runner;                     ///< Null: this build or machine runs no models.
     History* history;                          ///< Null: GET /v1/requests/{id} is not served.
     fault::FailureWindow* failures = nullptr;  ///< Of all threads; null: keys stand alone.
@@ -103,6 +103,19 @@ class Relay {
   /// Where the budget that refused downgrades: goes to the cheapest model on its list that has
   /// not been tried. False where there is none.
   bool downgrade(Job& job, const budget::Refusal& refusal);
+
+  // Between dialects (translate.cpp).
+  /// Reads the request into messages, and sees whether the target can express them.
+  Done translate(Job& job);
+  /// Writes them in the target's dialect, with the output bound that was held for.
+  Done write_translated(Job& job);
+  /// Of the caller's headers, those that the provider may see.
+  Done take_forwarded_headers(Job& job);
+  Task<Done> deliver_translated(Job& job, std::string_view body);
+  Task<Done> deliver_replayed(Job& job, const exchange::Answer& answer);
+  Task<Done> finish_translated(Job& job, TranslatedStream& stream);
+  /// Counts tokens where the provider cannot: an estimate that says so.
+  Task<Done> answer_estimate(Job& job);
 
   // Money, provider, answer.
   Task<Done> hold(Job& job);

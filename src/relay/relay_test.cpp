@@ -10,7 +10,6 @@
 #include <functional>
 
 #include "access/key_format.h"
-#include "api/openai/openai_dialect.h"
 #include "budget/memory_ledger.h"
 #include "data/providers_toml.h"
 #include "net/listener.h"
@@ -125,9 +124,15 @@ class RelayTest : public ::testing::Test {
     entries.push_back(
         {.about = {.id = CredentialId{2}, .owner = OwnerId{1}, .provider = "openai", .name = "o"},
          .key = Secret::copy_of("sk-openai-key")});
+    entries.push_back({.about = {.id = CredentialId{3},
+                                 .owner = OwnerId{1},
+                                 .provider = "anthropic-compatible",
+                                 .name = "cave",
+                                 .base_url = base_url},
+                       .key = Secret::copy_of("sk-ant-provider-key")});
     world->credentials = std::make_shared<vault::OpenCredentials>(std::move(entries));
     std::vector<route::StatedPrice> prices;
-    for (const char* const model : {"box/m", "box/n", "openai/gpt-4o"}) {
+    for (const char* const model : {"box/m", "box/n", "openai/gpt-4o", "cave/claude-x"}) {
       const bool is_cheaper = cheaper_price_ && std::string_view(model) == "box/n";
       const auto& its_price = is_cheaper ? cheaper_price_ : price;
       if (!its_price) continue;
@@ -145,7 +150,13 @@ class RelayTest : public ::testing::Test {
                                   {.credential = CredentialId{2},
                                    .owner = OwnerId{1},
                                    .provider = "openai",
-                                   .name = "openai"}},
+                                   .name = "openai"},
+                                  {.credential = CredentialId{3},
+                                   .owner = OwnerId{1},
+                                   .provider = "anthropic-compatible",
+                                   .name = "cave",
+                                   .base_url = base_url,
+                                   .is_own_endpoint = true}},
         std::vector<route::LocalPlace>{}, prices, catalog::PriceBook::embedded(),
         std::vector<route::Alias>{{.owner = {}, .name = "fast", .models = {"box/m", "box/n"}}});
     std::vector<budget::Budget> budgets = more_budgets_;
@@ -169,6 +180,8 @@ class RelayTest : public ::testing::Test {
       if (!read) break;
       provider_saw_ = std::string(connection.body());
       provider_saw_key_ = std::string(connection.head().value_of("authorization"));
+      provider_saw_version_ = std::string(connection.head().value_of("anthropic-version"));
+      provider_saw_x_key_ = std::string(connection.head().value_of("x-api-key"));
       provider_saw_target_ = std::string(connection.head().target);
       ++provider_requests_;
       connection.release_request();
@@ -209,8 +222,9 @@ class RelayTest : public ::testing::Test {
       is_listening_ = true;
     }
     const std::string request =
-        method + " " + path + " HTTP/1.1\r\nhost: x\r\nauthorization: Bearer " + key_ +
-        "\r\ncontent-type: application/json\r\ncontent-length: " + std::to_string(body.size()) +
+        method + " " + path + " HTTP/1.1\r\nhost: x\r\nauthorization: Bearer " + key_ + "\r\n" +
+        more_headers_ +
+        "content-type: application/json\r\ncontent-length: " + std::to_string(body.size()) +
         "\r\nconnection: close\r\n\r\n" + body;
     spawn([](RelayTest& t, const std::string& bytes, std::string& out) -> Task<void> {
       co_await resume_on{t.reactor_};
@@ -265,14 +279,12 @@ class RelayTest : public ::testing::Test {
   KeptRecords records_;
   record::Recorder recorder_{records_, {}};
   record::Metrics metrics_{{.version = "test", .revision = ""}};
-  api::OpenAiDialect openai_;
   Limits limits_;
   Relay relay_{{.reactor = reactor_,
                 .pool = pool_,
                 .ledger = ledger_,
                 .recorder = recorder_,
                 .metrics = metrics_,
-                .openai = openai_,
                 .runner = nullptr,
                 .history = nullptr},
                limits_};
@@ -291,6 +303,9 @@ class RelayTest : public ::testing::Test {
   std::string provider_saw_;
   std::string provider_saw_key_;
   std::string provider_saw_target_;
+  std::string provider_saw_version_;
+  std::string provider_saw_x_key_;
+  std::string more_headers_;  ///< Of the caller; whole lines.
   int provider_requests_ = 0;
 };
 
@@ -700,6 +715,187 @@ TEST_F(RelayTest, ListsOnlyWhatTheKeyCanUse) {
   EXPECT_THAT(answer, HasSubstr(R"("id":"box/m")"));
   EXPECT_THAT(ask("", "/v1/models/box%2Fm", "GET"), HasSubstr(R"("id":"box/m")"));
   EXPECT_THAT(ask("", "/v1/models/unknown", "GET"), HasSubstr("HTTP/1.1 404"));
+}
+
+const std::string kMessages =
+    R"({"model":"box/m","max_tokens":50,"system":"be kind","messages":[{"role":"user","content":[{"type":"text","text":"hi"}]}]})";
+const std::string kMessagesStream =
+    R"({"model":"box/m","max_tokens":50,"stream":true,"messages":[{"role":"user","content":"hi"}]})";
+
+TEST_F(RelayTest, AnAnthropicCallerIsAnsweredByAnOpenAiProvider) {
+  provider_says_ = {json_answer(kAnswer)};
+  const std::string answer = ask(kMessages, "/v1/messages");
+  EXPECT_EQ(
+      provider_saw_,
+      R"({"model":"m","messages":[{"role":"system","content":"be kind"},{"role":"user","content":"hi"}],"max_tokens":50})");
+  EXPECT_EQ(provider_saw_target_, "/v1/chat/completions");
+  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 200 OK"));
+  EXPECT_THAT(answer, HasSubstr(R"("content":[{"type":"text","text":"hello","citations":null}])"));
+  EXPECT_THAT(answer, HasSubstr(R"("stop_reason":"end_turn")"));
+  EXPECT_THAT(answer, HasSubstr(R"("input_tokens":10)"));
+  EXPECT_THAT(answer, HasSubstr(R"("cost":0.00006)"));
+  EXPECT_EQ(balance().spent, NanoUsd(60'000));
+}
+
+TEST_F(RelayTest, AnOpenAiStreamReachesAnAnthropicCallerInItsOwnEvents) {
+  provider_says_ = {
+      stream_head(),
+      chunk("data: {\"id\":\"c1\",\"choices\":[{\"delta\":{\"content\":\"he\"}}]}\n\nda"),
+      chunk("ta: {\"choices\":[{\"delta\":{\"content\":\"llo\"},\"finish_reason\":\"stop\"}]}\n\n"),
+      chunk("data: {\"choices\":[],\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":5}}\n\n"
+            "data: [DONE]\n\n"),
+      "0\r\n\r\n"};
+  const std::string answer = ask(kMessagesStream, "/v1/messages");
+  EXPECT_THAT(provider_saw_, HasSubstr(R"("stream_options":{"include_usage":true})"));
+  EXPECT_THAT(answer, HasSubstr("event: message_start\ndata: "));
+  EXPECT_THAT(answer, HasSubstr(R"("delta":{"type":"text_delta","text":"llo"})"));
+  EXPECT_THAT(answer, HasSubstr(R"("stop_reason":"end_turn")"));
+  EXPECT_THAT(answer, HasSubstr(R"("output_tokens":5,"cost":0.00006)"));
+  EXPECT_THAT(answer, HasSubstr("event: message_stop"));
+  EXPECT_THAT(answer, Not(HasSubstr("[DONE]")));
+  EXPECT_EQ(balance().spent, NanoUsd(60'000));
+}
+
+TEST_F(RelayTest, ATranslatedStreamThatDiesEndsWithAnErrorOfTheCallersDialect) {
+  provider_says_ = {stream_head(),
+                    chunk("data: {\"choices\":[{\"delta\":{\"content\":\"he\"}}]}\n\n")};
+  provider_closes_ = true;
+  const std::string answer = ask(kMessagesStream, "/v1/messages");
+  EXPECT_THAT(answer, HasSubstr(R"("text":"he")"));
+  EXPECT_THAT(answer, HasSubstr("event: error\ndata: {\"type\":\"error\""));
+  EXPECT_THAT(answer, HasSubstr("provider_broke_off"));
+  EXPECT_THAT(answer, Not(HasSubstr("message_stop")));
+  EXPECT_EQ(balance().spent, record().held);
+}
+
+TEST_F(RelayTest, AnErrorInATranslatedStreamIsSaidAndNotDressedUp) {
+  provider_says_ = {stream_head(),
+                    chunk("data: {\"choices\":[{\"delta\":{\"content\":\"he\"}}]}\n\n"
+                          "data: {\"error\":{\"message\":\"out of memory\",\"code\":\"oom\"}}\n\n"),
+                    "0\r\n\r\n"};
+  const std::string answer = ask(kMessagesStream, "/v1/messages");
+  EXPECT_THAT(answer, HasSubstr(R"("text":"he")"));
+  EXPECT_THAT(answer, HasSubstr("out of memory"));
+  EXPECT_THAT(answer, Not(HasSubstr("message_stop")));
+}
+
+const std::string kClaudeSays =
+    R"({"id":"msg_1","type":"message","role":"assistant","model":"claude-x","content":[{"type":"thinking","thinking":"hm","signature":"SIG"},{"type":"text","text":"hello"},{"type":"tool_use","id":"t1","name":"f","input":{"a": 1.0}}],"stop_reason":"tool_use","stop_sequence":null,"usage":{"input_tokens":4,"cache_read_input_tokens":6,"output_tokens":5},"new_field":[1,2]})";
+
+TEST_F(RelayTest, AnOpenAiCallerIsAnsweredByAnAnthropicProvider) {
+  provider_says_ = {json_answer(kClaudeSays)};
+  const std::string answer = ask(
+      R"({"model":"cave/claude-x","messages":[{"role":"system","content":"s"},{"role":"user","content":"hi"}],"max_tokens":50,"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}]})");
+  EXPECT_EQ(
+      provider_saw_,
+      R"({"model":"claude-x","max_tokens":50,"system":[{"type":"text","text":"s"}],"messages":[{"role":"user","content":[{"type":"text","text":"hi"}]}],"tools":[{"name":"f","input_schema":{"type":"object"}}]})");
+  EXPECT_EQ(provider_saw_version_, "2023-06-01");
+  EXPECT_EQ(provider_saw_x_key_, "sk-ant-provider-key");
+  EXPECT_EQ(provider_saw_target_, "/v1/v1/messages");
+  EXPECT_THAT(answer, HasSubstr(R"("content":"hello")"));
+  EXPECT_THAT(answer, HasSubstr(R"("arguments":"{\"a\": 1.0}")"));
+  EXPECT_THAT(answer, HasSubstr(R"("finish_reason":"tool_calls")"));
+  EXPECT_THAT(answer, HasSubstr(R"("signature":"SIG")"));
+  EXPECT_THAT(answer, HasSubstr(R"("prompt_tokens":10)"));
+  EXPECT_THAT(answer, HasSubstr(R"("cost":0.00006)"));
+  EXPECT_EQ(balance().spent, NanoUsd(60'000));
+}
+
+const std::string kClaudeStreams =
+    "event: message_start\ndata: "
+    R"({"type":"message_start","message":{"id":"msg_1","model":"claude-x","usage":{"input_tokens":4,"cache_read_input_tokens":6,"output_tokens":1}}})"
+    "\n\nevent: ping\ndata: {\"type\": \"ping\"}\n\n"
+    "event: content_block_start\ndata: "
+    R"({"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}})"
+    "\n\nevent: content_block_delta\ndata: "
+    R"({"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"hello"}})"
+    "\n\nevent: content_block_stop\ndata: "
+    R"({"type":"content_block_stop","index":0})"
+    "\n\nevent: message_delta\ndata: "
+    R"({"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":5}})"
+    "\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+
+TEST_F(RelayTest, AnAnthropicStreamReachesAnOpenAiCallerAndBothCountsAreBilled) {
+  provider_says_ = {stream_head(), chunk(kClaudeStreams), "0\r\n\r\n"};
+  const std::string answer = ask(
+      R"({"model":"cave/claude-x","messages":[{"role":"user","content":"hi"}],"max_tokens":50,"stream":true,"stream_options":{"include_usage":true}})");
+  EXPECT_THAT(answer, HasSubstr(R"("delta":{"role":"assistant","content":"hello"})"));
+  EXPECT_THAT(answer, HasSubstr(R"("finish_reason":"stop")"));
+  EXPECT_THAT(answer, HasSubstr(R"("prompt_tokens":10,"completion_tokens":5)"));
+  EXPECT_THAT(answer, HasSubstr(R"("cost":0.00006)"));
+  EXPECT_THAT(answer, HasSubstr("data: [DONE]"));
+  EXPECT_EQ(balance().spent, NanoUsd(60'000));
+}
+
+TEST_F(RelayTest, TheAnthropicDialectIsPassedOnByteForByteToAProviderThatSpeaksIt) {
+  provider_says_ = {json_answer(kClaudeSays)};
+  more_headers_ = "anthropic-version: 2026-10-21\r\n";
+  const std::string answer = ask(
+      R"({"model":"cave/claude-x", "max_tokens":50, "messages":[{"role":"user","content":"h\u00e9"}]})",
+      "/v1/messages");
+  EXPECT_EQ(
+      provider_saw_,
+      R"({"model":"claude-x", "max_tokens":50, "messages":[{"role":"user","content":"h\u00e9"}]})");
+  EXPECT_EQ(provider_saw_version_, "2026-10-21");
+  EXPECT_THAT(answer, HasSubstr(R"("new_field":[1,2])"));
+  EXPECT_THAT(answer, HasSubstr(R"("input":{"a": 1.0})"));
+  EXPECT_EQ(balance().spent, NanoUsd(60'000));
+}
+
+TEST_F(RelayTest, AnAnthropicStreamIsPassedOnWithTheCostInItsLastUsage) {
+  provider_says_ = {stream_head(), chunk(kClaudeStreams), "0\r\n\r\n"};
+  const std::string answer = ask(
+      R"({"model":"cave/claude-x","max_tokens":50,"stream":true,"messages":[{"role":"user","content":"hi"}]})",
+      "/v1/messages");
+  EXPECT_THAT(answer, HasSubstr(R"("usage":{"output_tokens":5,"cost":0.00006})"));
+  EXPECT_THAT(answer, HasSubstr("event: ping"));
+  EXPECT_EQ(balance().spent, NanoUsd(60'000));
+}
+
+TEST_F(RelayTest, WhatATargetCannotExpressIsRefusedByNameAndCostsNothing) {
+  provider_says_ = {json_answer(kClaudeSays)};
+  const std::string ask_for_seed =
+      R"({"model":"cave/claude-x","messages":[{"role":"user","content":"hi"}],"max_tokens":50,"seed":7})";
+  const std::string refused = ask(ask_for_seed);
+  EXPECT_THAT(refused, HasSubstr("HTTP/1.1 422"));
+  EXPECT_THAT(refused, HasSubstr(R"("code":"not_expressible")"));
+  EXPECT_THAT(refused, HasSubstr(R"("param":"seed")"));
+  EXPECT_EQ(provider_requests_, 0);
+  EXPECT_EQ(balance().held, NanoUsd(0));
+
+  more_headers_ = "x-claviger-allow-drops: seed\r\n";
+  const std::string dropped = ask(ask_for_seed);
+  EXPECT_THAT(dropped, HasSubstr("HTTP/1.1 200"));
+  EXPECT_THAT(dropped, HasSubstr("x-claviger-dropped: seed"));
+  EXPECT_THAT(provider_saw_, Not(HasSubstr("seed")));
+}
+
+TEST_F(RelayTest, AProvidersErrorReachesTheOtherDialectInItsOwnShape) {
+  provider_says_ = {
+      json_answer(R"({"error":{"message":"no such tool","code":"x"}})", "400 Bad Request")};
+  const std::string answer = ask(kMessages, "/v1/messages");
+  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 400"));
+  EXPECT_THAT(answer, HasSubstr(R"({"type":"error","error":{"type":"invalid_request_error")"));
+  EXPECT_THAT(answer, HasSubstr("no such tool"));
+  EXPECT_THAT(answer, HasSubstr(R"("claviger":{"request_id")"));
+}
+
+TEST_F(RelayTest, TokensAreCountedByAnEstimateThatSaysSoWhereTheProviderCannot) {
+  const std::string answer = ask(R"({"model":"box/m","messages":[{"role":"user","content":"hi"}]})",
+                                 "/v1/messages/count_tokens");
+  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 200"));
+  EXPECT_THAT(answer, HasSubstr(R"("input_tokens":)"));
+  EXPECT_THAT(answer, HasSubstr(R"("counted_by":"estimate")"));
+  EXPECT_EQ(provider_requests_, 0);
+  EXPECT_EQ(balance().spent, NanoUsd(0));
+  EXPECT_EQ(balance().held, NanoUsd(0));
+}
+
+TEST_F(RelayTest, ModelsAreListedInTheDialectOfWhoeverAsks) {
+  more_headers_ = "anthropic-version: 2023-06-01\r\n";
+  EXPECT_THAT(ask("", "/v1/models", "GET"), HasSubstr(R"("has_more":false)"));
+  more_headers_.clear();
+  EXPECT_THAT(ask("", "/v1/models", "GET"), HasSubstr(R"("object":"list")"));
 }
 
 }  // namespace

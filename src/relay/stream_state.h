@@ -5,7 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <memory>
+
 #include "record/metrics.h"
+#include "relay/translated_stream.h"
 
 namespace claviger::relay {
 
@@ -14,6 +17,8 @@ struct StreamState {
   std::size_t searched = 0;  ///< Of the event that is not whole yet.
   bool has_ended = false;    ///< The provider's terminal marker was seen.
   bool has_failed = false;   ///< An error came where an event was due.
+  /// Null where caller and provider speak the same dialect: their bytes are passed on.
+  std::unique_ptr<TranslatedStream> translated;
 };
 
 /// One open stream, as the gauge shows it.

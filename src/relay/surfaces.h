@@ -21,6 +21,9 @@ struct Surface {
 inline constexpr Surface kSurfaces[] = {
     {"/v1/chat/completions", exchange::DialectId::openai, exchange::Operation::chat},
     {"/v1/embeddings", exchange::DialectId::openai, exchange::Operation::embeddings},
+    {"/v1/messages", exchange::DialectId::anthropic, exchange::Operation::chat},
+    {"/v1/messages/count_tokens", exchange::DialectId::anthropic,
+     exchange::Operation::count_tokens},
 };
 
 /// Nothing where no money can be spent at `path`.

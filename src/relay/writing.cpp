@@ -31,20 +31,31 @@ void wipe_scratch() {
 
 }  // namespace
 
+provider::Edits edits_of(const Attempt& attempt) {
+  provider::Edits edits{.model = attempt.target.provider_model,
+                        .output_tokens_max = attempt.output_tokens_written,
+                        .price_cap = {}};
+  if (attempt.target.price) {
+    edits.price_cap = provider::PriceCap{.input = attempt.target.price->worst_input(),
+                                         .output = attempt.target.price->worst_output()};
+  }
+  return edits;
+}
+
 Task<net::IoResult<void>> Relay::send_request(Job& job, const Address& address,
                                               std::string_view key,
                                               net::ProviderExchange& provider) {
   wipe_scratch();
-  job.attempt.adapter->write_body(
-      *job.attempt.profile, job.request,
-      {.model = job.attempt.target.provider_model,
-       .output_tokens_max = job.attempt.output_tokens_written,
-       .price_cap = provider::PriceCap{.input = job.attempt.target.price->worst_input(),
-                                       .output = job.attempt.target.price->worst_output()}},
-      request_body);
+  if (job.attempt.translation == nullptr) {
+    job.attempt.adapter->write_body(*job.attempt.profile, job.request, edits_of(job.attempt),
+                                    request_body);
+  } else {
+    request_body = job.attempt.translated_body;
+  }
   net::http::HeadWriter head(request_head);
   head.request("POST", address.base_path,
-               job.attempt.adapter->path(*job.attempt.profile, job.request));
+               job.attempt.adapter->path(*job.attempt.profile, job.request,
+                                         job.attempt.target.provider_model));
   head.header("host", address.host);
   head.header("content-type", "application/json");
   head.header("accept", job.record.streamed ? "text/event-stream" : "application/json");
@@ -54,6 +65,7 @@ Task<net::IoResult<void>> Relay::send_request(Job& job, const Address& address,
                         fmt::format("{}-{}", job.record.id.text(), job.attempt.number));
   }
   head.header("content-length", request_body.size());
+  head.ready_lines(job.attempt.forwarded_headers);
   if (!key.empty()) {
     head.ready_lines(job.attempt.profile->auth_header);
     head.ready_lines(": ");
@@ -110,6 +122,9 @@ void Relay::add_job_headers(net::http::HeadWriter& head, const Job& job) const {
   if (job.attempt.was_clamped && job.attempt.output_tokens_written) {
     head.header("x-claviger-clamped",
                 static_cast<std::uint64_t>(*job.attempt.output_tokens_written));
+  }
+  if (!job.attempt.dropped.empty()) {
+    head.header("x-claviger-dropped", fmt::format("{}", fmt::join(job.attempt.dropped, ", ")));
   }
   const std::int64_t overhead_us = overhead_of(job.record.times);
   if (overhead_us >= 0) {

@@ -18,7 +18,6 @@
 
 #include "alert/alerts.h"
 #include "alert/watched_records.h"
-#include "api/openai/openai_dialect.h"
 #include "base/quiet_thread.h"
 #include "budget/journal_ledger.h"
 #include "console/control.h"
@@ -402,7 +401,6 @@ class Server final : public ControlDesk, public console::Operations, public rela
           .ledger = ledger_in_front_ ? *ledger_in_front_ : *ledger_,
           .recorder = *recorder_,
           .metrics = metrics_,
-          .openai = openai_,
           .runner = runner_.get(),
           .history = this,
           .failures = &failures_,
@@ -585,7 +583,6 @@ class Server final : public ControlDesk, public console::Operations, public rela
   std::optional<store::SqliteLeaseStore> lease_store_;
   std::unique_ptr<vault::Vault> vault_;
   record::Metrics metrics_{{.version = CLAVIGER_VERSION, .revision = ""}};
-  const api::OpenAiDialect openai_;
   fault::FailureWindow failures_;
   net::BodyMemory bodies_;
   record::Weather weather_;

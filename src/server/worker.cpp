@@ -14,7 +14,6 @@ Worker::Worker(Parts parts)
               .ledger = parts.ledger,
               .recorder = parts.recorder,
               .metrics = parts.metrics,
-              .openai = parts.openai,
               .runner = parts.runner,
               .history = parts.history,
               .failures = parts.failures},

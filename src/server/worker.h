@@ -26,7 +26,6 @@ class Worker {
     budget::Ledger& ledger;
     record::Recorder& recorder;
     record::Metrics& metrics;
-    const api::Dialect& openai;
     route::Runner* runner;
     relay::History* history;
     fault::FailureWindow* failures;

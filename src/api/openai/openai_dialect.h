@@ -6,13 +6,11 @@
 
 namespace claviger::api {
 
-/// A provider's own words in an error of ours are shown up to here.
-inline constexpr std::size_t provider_words_bytes_max = 2048;
-
 /// Stateless. Threads: any method, from any thread, concurrently.
-class OpenAiDialect final : public Dialect {
+class OpenAiDialect final : public Dialect, private CallerTranslation {
  public:
   exchange::DialectId id() const override { return exchange::DialectId::openai; }
+  const CallerTranslation* translation() const override { return this; }
 
   std::expected<exchange::Request, exchange::BadRequest> read(exchange::Operation operation,
                                                               std::string_view body) const override;
@@ -35,6 +33,14 @@ class OpenAiDialect final : public Dialect {
 
   std::string with_cost(std::string_view body, exchange::Span usage, NanoUsd cost) const override;
   std::string event_with_cost(std::string_view event, NanoUsd cost) const override;
+
+ private:
+  std::expected<exchange::Conversation, exchange::BadRequest> read_conversation(
+      const exchange::Request& request) const override;
+  std::string answer_body(const exchange::Answer& answer,
+                          const exchange::Bill& bill) const override;
+  std::unique_ptr<exchange::EventWriter> event_writer(
+      const exchange::Request& request) const override;
 };
 
 }  // namespace claviger::api

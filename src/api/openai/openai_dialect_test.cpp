@@ -5,6 +5,7 @@
 
 #include <boost/json.hpp>
 
+#include "api/error_json.h"
 #include "exchange/json_edit.h"
 #include "exchange/sse.h"
 

@@ -1,0 +1,458 @@
+#include "api/anthropic/request_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/strict_json.h"
+#include "exchange/json_scratch.h"
+#include "exchange/json_writer.h"
+
+namespace claviger::api::anthropic {
+namespace {
+
+using exchange::BadRequest;
+using exchange::InputContent;
+using exchange::Operation;
+using exchange::Request;
+using simdjson::SUCCESS;
+using simdjson::ondemand::value;
+using Kind = StrictJson::Kind;
+
+/// What a field can do to the cost of a request.
+enum class FieldClass : std::uint8_t {
+  free,           ///< Nothing: sampling, or bounded by the output bound.
+  content,        ///< It is part of the input, and bounded by its bytes.
+  unbounded,      ///< It adds to the bill by what it sets going, not by what it says.
+  standard_only,  ///< Priced as usual with the usual word, unbounded with any other.
+  model,
+  system,
+  messages,
+  output_max,
+  stream,
+  metadata,
+  thinking,
+  tools,
+};
+
+struct Row {
+  std::string_view name;
+  FieldClass field_class;
+};
+
+/// Source: npm @anthropic-ai/sdk 1.14.0, MessageCreateParamsBase in
+/// resources/messages/messages.d.ts and resources/beta/messages/messages.d.ts; `temperature`,
+/// `top_p` and `top_k` are the API version 2023-06-01's (2026-11). Sorted by name.
+constexpr Row fields[] = {
+    {"cache_control", FieldClass::free},  // Writes are held at the dearest input rate.
+    {"container", FieldClass::unbounded},
+    // Compaction samples once more, and that is billed beside the answer.
+    {"context_management", FieldClass::unbounded},
+    // Data residency is charged at 1.1 times the price (https://platform.claude.com/docs/en/
+    // about-claude/pricing, 2026-11).
+    {"inference_geo", FieldClass::standard_only},
+    {"max_tokens", FieldClass::output_max},
+    {"mcp_servers", FieldClass::unbounded},
+    {"messages", FieldClass::messages},
+    {"metadata", FieldClass::metadata},
+    {"model", FieldClass::model},
+    {"output_config", FieldClass::content},  // The schema; effort counts as output.
+    {"output_format", FieldClass::content},
+    {"service_tier", FieldClass::standard_only},
+    // Fast mode has prices of its own.
+    {"speed", FieldClass::standard_only},
+    {"stop_sequences", FieldClass::content},
+    {"stream", FieldClass::stream},
+    {"system", FieldClass::system},
+    {"temperature", FieldClass::free},
+    {"thinking", FieldClass::thinking},
+    {"tool_choice", FieldClass::free},
+    {"tools", FieldClass::tools},
+    {"top_k", FieldClass::free},
+    {"top_p", FieldClass::free},
+};
+static_assert(std::is_sorted(std::begin(fields), std::end(fields),
+                             [](const Row& a, const Row& b) { return a.name < b.name; }));
+
+const FieldClass* field_class(std::string_view name) {
+  for (const Row& row : fields) {
+    if (row.name == name) return &row.field_class;
+  }
+  return nullptr;
+}
+
+/// Blocks whose tokens are bounded by their bytes.
+bool is_text_block(std::string_view type) {
+  constexpr std::string_view types[] = {"text",     "thinking",    "redacted_thinking",
+                                        "tool_use", "tool_result", "search_result"};
+  return std::find(std::begin(types), std::end(types), type) != std::end(types);
+}
+
+/// Tools that the caller runs and Anthropic describes: their descriptions are tokens that stand
+/// nowhere in the body.
+bool is_described_elsewhere(std::string_view type) {
+  constexpr std::string_view prefixes[] = {"bash_", "text_editor_", "memory_", "computer_",
+                                           "browser_toolset_"};
+  return std::any_of(std::begin(prefixes), std::end(prefixes),
+                     [&](std::string_view prefix) { return type.starts_with(prefix); });
+}
+
+class RequestReader {
+ public:
+  RequestReader(StrictJson& json, Request& request) : json_(json), request_(request) {}
+
+  bool read(simdjson::ondemand::document& document);
+
+ private:
+  bool field(std::string_view key, value value);
+  bool unbounded(value& value, std::string_view key);
+  bool standard_only(value& value, std::string_view key);
+  bool model(value& value);
+  bool messages(value& value);
+  bool message(value& value);
+  bool content(value& value, std::string_view name);
+  bool block(value& value, std::string_view name);
+  struct Block;
+  bool source(value& value, Block& block);
+  void add_block(const Block& block);
+  void add_unseen() {
+    request_.input_content = InputContent::by_model;
+    ++request_.parts.unseen;
+  }
+  bool output_max(value& value);
+  bool stream(value& value);
+  bool metadata(value& value);
+  bool thinking(value& value);
+  bool tools(value& value);
+  bool tool(value& value);
+
+  bool is_null(value& value, std::string_view key, bool& ok);
+  bool expect(value& value, std::string_view key, Kind wanted, std::string_view expected);
+  void name_unbounded(std::string_view name) { add_name(request_.unbounded_fields, name); }
+  static void add_name(std::vector<std::string>& names, std::string_view name);
+
+  StrictJson& json_;
+  Request& request_;
+  bool has_messages_ = false;
+};
+
+void RequestReader::add_name(std::vector<std::string>& names, std::string_view name) {
+  if (names.size() == exchange::named_fields_max) return;
+  const std::string shown(exchange::clipped(name, named_field_bytes_max));
+  if (std::find(names.begin(), names.end(), shown) == names.end()) names.push_back(shown);
+}
+
+bool RequestReader::read(simdjson::ondemand::document& document) {
+  simdjson::ondemand::json_type type{};
+  if (document.type().get(type) != SUCCESS) return json_.malformed();
+  if (type != simdjson::ondemand::json_type::object) {
+    return json_.fail(BadRequest::Code::wrong_type, "",
+                      "the body must be one JSON object, such as {\"model\": …}");
+  }
+  simdjson::ondemand::object object;
+  if (document.get_object().get(object) != SUCCESS) return json_.malformed();
+  const bool read = json_.each_field(
+      object, "", [this](std::string_view key, value value) { return field(key, value); });
+  if (!read) return false;
+  if (!exchange::nothing_follows(document)) return json_.malformed();
+
+  const auto missing = [this](std::string_view name, std::string_view what) {
+    return json_.fail(BadRequest::Code::missing_field, name,
+                      fmt::format("`{}` is missing; {}", name, what));
+  };
+  if (request_.model.empty()) {
+    return missing("model", "name one as `provider/model`, or an alias");
+  }
+  if (!has_messages_) return missing("messages", "send an array with at least one message");
+  if (request_.operation == Operation::chat && !request_.output_tokens_max) {
+    return missing("max_tokens", "say how many tokens the answer may have at most");
+  }
+  return true;
+}
+
+bool RequestReader::field(std::string_view key, value value) {
+  const FieldClass* const known = field_class(key);
+  if (known == nullptr) {
+    add_name(request_.unknown_fields, key);
+    return json_.skip(value, key);
+  }
+  switch (*known) {
+    case FieldClass::free:
+    case FieldClass::content:
+      return json_.skip(value, key);
+    case FieldClass::unbounded:
+      return unbounded(value, key);
+    case FieldClass::standard_only:
+      return standard_only(value, key);
+    case FieldClass::model:
+      return model(value);
+    case FieldClass::system:
+      return content(value, "system");
+    case FieldClass::messages:
+      return messages(value);
+    case FieldClass::output_max:
+      return output_max(value);
+    case FieldClass::stream:
+      return stream(value);
+    case FieldClass::metadata:
+      return metadata(value);
+    case FieldClass::thinking:
+      return thinking(value);
+    case FieldClass::tools:
+      return tools(value);
+  }
+  return json_.malformed(key);
+}
+
+bool RequestReader::is_null(value& value, std::string_view key, bool& ok) {
+  Kind kind{};
+  ok = json_.kind_of(value, kind, key);
+  if (!ok || kind != Kind::null) return false;
+  ok = json_.skip(value, key);
+  return true;
+}
+
+bool RequestReader::expect(value& value, std::string_view key, Kind wanted,
+                           std::string_view expected) {
+  Kind kind{};
+  if (!json_.kind_of(value, kind, key)) return false;
+  return kind == wanted || json_.wrong_type(key, expected);
+}
+
+bool RequestReader::unbounded(value& value, std::string_view key) {
+  Kind kind{};
+  if (!json_.kind_of(value, kind, key)) return false;
+  if (kind != Kind::null) name_unbounded(key);
+  return json_.skip(value, key);
+}
+
+bool RequestReader::standard_only(value& value, std::string_view key) {
+  bool ok = true;
+  if (is_null(value, key, ok) || !ok) return ok;
+  std::string_view word;
+  if (!json_.string(value, key, word)) return false;
+  constexpr std::string_view usual[] = {"auto", "standard_only", "standard", "default", "global"};
+  if (std::find(std::begin(usual), std::end(usual), word) == std::end(usual)) name_unbounded(key);
+  return true;
+}
+
+bool RequestReader::model(value& value) {
+  std::string_view name;
+  request_.places.model_value = json_.span_of_scalar(value);
+  if (!json_.string(value, "model", name)) return false;
+  if (name.empty() || name.size() > model_name_bytes_max) {
+    return json_.fail(BadRequest::Code::out_of_range, "model",
+                      fmt::format("`model` must have between 1 and {} bytes; name one as "
+                                  "`provider/model`, or an alias",
+                                  model_name_bytes_max));
+  }
+  request_.model = name;
+  return true;
+}
+
+bool RequestReader::messages(value& value) {
+  has_messages_ = true;
+  if (!expect(value, "messages", Kind::array, "an array of messages")) return false;
+  return json_.each_element(value, "messages", [this](auto& element) { return message(element); });
+}
+
+bool RequestReader::message(value& value) {
+  if (!expect(value, "messages", Kind::object, "an array of objects with `role` and `content`")) {
+    return false;
+  }
+  ++request_.parts.messages;
+  return json_.each_field(value, "messages", [this](std::string_view key, auto inner) {
+    if (key == "content") return content(inner, "messages.content");
+    if (key != "role") add_unseen();
+    return json_.skip(inner, "messages");
+  });
+}
+
+bool RequestReader::content(value& value, std::string_view name) {
+  Kind kind{};
+  if (!json_.kind_of(value, kind, name)) return false;
+  if (kind == Kind::string || kind == Kind::null) return json_.skip(value, name);
+  if (kind != Kind::array) return json_.wrong_type(name, "a string or an array of blocks");
+  return json_.each_element(value, name, [&](auto& element) { return block(element, name); });
+}
+
+/// What a block says of itself. Views live as long as the document.
+struct RequestReader::Block {
+  std::string_view type;
+  std::string_view source;  ///< `base64`, `url`, `text`, `file`, …
+  std::string_view media_type;
+  std::string_view data;
+};
+
+bool RequestReader::block(value& value, std::string_view name) {
+  if (!expect(value, name, Kind::object, "an array of objects with a `type`")) return false;
+  Block block;
+  const bool read = json_.each_field(value, name, [&](std::string_view key, auto inner) {
+    Kind kind{};
+    if (!json_.kind_of(inner, kind, name)) return false;
+    if (key == "type") return json_.string(inner, "messages.content.type", block.type);
+    // What a tool found may hold pictures.
+    if (key == "content" && kind == Kind::array) return content(inner, name);
+    if (key == "source" && kind == Kind::object) return source(inner, block);
+    return json_.skip(inner, name);
+  });
+  if (read) add_block(block);
+  return read;
+}
+
+bool RequestReader::source(value& value, Block& block) {
+  return json_.each_field(value, "source", [&](std::string_view key, auto inner) {
+    Kind kind{};
+    if (!json_.kind_of(inner, kind, "source")) return false;
+    if (kind != Kind::string) return json_.skip(inner, "source");
+    std::string_view text;
+    if (!json_.string(inner, "source", text)) return false;
+    if (key == "type") block.source = text;
+    if (key == "media_type") block.media_type = text;
+    if (key == "data") block.data = text;
+    return true;
+  });
+}
+
+void RequestReader::add_block(const Block& block) {
+  if (is_text_block(block.type)) return;
+  if (block.type == "container_upload") name_unbounded("container_upload");
+  if (block.type == "document" && block.source == "text") return;
+  request_.input_content = InputContent::by_model;
+  auto& parts = request_.parts;
+  const auto bytes = static_cast<std::int64_t>(block.data.size());
+  constexpr auto detail = exchange::ImageDetail::automatic;
+  if (block.type == "image" && block.source == "base64") {
+    parts.add_image(exchange::image_in_base64(block.data, detail));
+    parts.attached_bytes += bytes;
+  } else if (block.type == "image" && block.source == "url") {
+    parts.add_image({.detail = detail});
+  } else if (block.type == "document" && block.source == "base64" &&
+             block.media_type == "application/pdf") {
+    ++parts.documents;
+    parts.attached_bytes += bytes;
+  } else {
+    ++parts.unseen;
+  }
+}
+
+bool RequestReader::output_max(value& value) {
+  request_.places.output_max_legacy_value = json_.span_of_scalar(value);
+  std::int64_t tokens = 0;
+  if (!json_.integer(value, "max_tokens", tokens)) return false;
+  // 0 fills the provider's cache and generates nothing.
+  if (tokens < 0 || tokens > output_tokens_limit) {
+    return json_.fail(BadRequest::Code::out_of_range, "max_tokens",
+                      fmt::format("`max_tokens` must be between 0 and {}", output_tokens_limit));
+  }
+  request_.output_tokens_max = tokens;
+  return true;
+}
+
+bool RequestReader::stream(value& value) {
+  bool ok = true;
+  if (is_null(value, "stream", ok) || !ok) return ok;
+  bool wanted = false;
+  if (!json_.boolean(value, "stream", wanted)) return false;
+  request_.delivery = wanted ? exchange::Delivery::streamed : exchange::Delivery::whole;
+  return true;
+}
+
+bool RequestReader::metadata(value& value) {
+  bool ok = true;
+  if (is_null(value, "metadata", ok) || !ok) return ok;
+  if (!expect(value, "metadata", Kind::object, "an object")) return false;
+  return json_.each_field(value, "metadata", [this](std::string_view key, auto inner) {
+    bool good = true;
+    if (key != "user_id" || is_null(inner, "metadata.user_id", good)) {
+      return key != "user_id" ? json_.skip(inner, "metadata") : good;
+    }
+    if (!good) return false;
+    std::string_view name;
+    if (!json_.string(inner, "metadata.user_id", name)) return false;
+    if (name.size() > end_user_bytes_max) {
+      return json_.fail(BadRequest::Code::out_of_range, "metadata.user_id",
+                        fmt::format("`metadata.user_id` is longer than {} bytes; send a hash",
+                                    end_user_bytes_max));
+    }
+    request_.end_user = name;
+    return true;
+  });
+}
+
+bool RequestReader::thinking(value& value) {
+  bool ok = true;
+  if (is_null(value, "thinking", ok) || !ok) return ok;
+  if (!expect(value, "thinking", Kind::object, "an object")) return false;
+  return json_.each_field(value, "thinking", [this](std::string_view key, auto inner) {
+    if (key != "budget_tokens") return json_.skip(inner, "thinking");
+    request_.places.thinking_budget_value = json_.span_of_scalar(inner);
+    return json_.integer(inner, "thinking.budget_tokens", request_.thinking_tokens_max);
+  });
+}
+
+bool RequestReader::tools(value& value) {
+  bool ok = true;
+  if (is_null(value, "tools", ok) || !ok) return ok;
+  if (!expect(value, "tools", Kind::array, "an array of tools")) return false;
+  return json_.each_element(value, "tools", [this](auto& element) { return tool(element); });
+}
+
+/// A tool that the caller runs costs its description. One that the provider runs (web search,
+/// code execution) costs per use, as often as the model likes.
+bool RequestReader::tool(value& value) {
+  if (!expect(value, "tools", Kind::object, "an array of objects with a `name`")) return false;
+  std::string_view type;
+  const bool read = json_.each_field(value, "tools", [&](std::string_view key, auto inner) {
+    bool good = true;
+    if (key != "type" || is_null(inner, "tools.type", good)) {
+      return key != "type" ? json_.skip(inner, "tools") : good;
+    }
+    return good && json_.string(inner, "tools.type", type);
+  });
+  if (!read) return false;
+  if (is_described_elsewhere(type)) {
+    add_unseen();
+  } else if (type.empty() || type == "custom") {
+    ++request_.parts.tools;
+  } else {
+    name_unbounded(fmt::format("tools.{}", exchange::clipped(type, named_field_bytes_max)));
+  }
+  return true;
+}
+
+BadRequest first_stage_failure(simdjson::error_code error) {
+  std::string message = "the body is not valid JSON; send one JSON object in UTF-8";
+  if (error == simdjson::EMPTY) message = "the body is empty; send one JSON object";
+  if (error == simdjson::UTF8_ERROR) message = "the body is not valid UTF-8; encode it as UTF-8";
+  return {.code = BadRequest::Code::malformed_json, .field = {}, .message = std::move(message)};
+}
+
+}  // namespace
+
+std::expected<Request, BadRequest> read_request(Operation operation, std::string_view body) {
+  Request request;
+  request.operation = operation;
+  request.dialect = exchange::DialectId::anthropic;
+  request.wants_usage_event = true;  // This dialect's streams always say what they used.
+  request.body = body;
+  request.places.after_open_brace = body.find('{') + 1;
+  BadRequest failure;
+  bool good = false;
+  const auto error =
+      exchange::with_json(body, exchange::JsonPadding::present,
+                          [&](simdjson::ondemand::document& document, std::string_view text) {
+                            StrictJson json(document, text);
+                            good = RequestReader(json, request).read(document);
+                            if (!good) failure = json.failure();
+                          });
+  if (error != SUCCESS) return std::unexpected(first_stage_failure(error));
+  if (!good) return std::unexpected(std::move(failure));
+  return request;
+}
+
+}  // namespace claviger::api::anthropic

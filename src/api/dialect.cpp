@@ -1,0 +1,22 @@
+#include "api/dialect.h"
+
+#include "api/anthropic/anthropic_dialect.h"
+#include "api/openai/openai_dialect.h"
+
+namespace claviger::api {
+
+const Dialect* dialect_for(exchange::DialectId id) {
+  static const OpenAiDialect openai;
+  static const AnthropicDialect anthropic;
+  switch (id) {
+    case exchange::DialectId::openai:
+      return &openai;
+    case exchange::DialectId::anthropic:
+      return &anthropic;
+    case exchange::DialectId::gemini:
+      return nullptr;
+  }
+  return nullptr;
+}
+
+}  // namespace claviger::api

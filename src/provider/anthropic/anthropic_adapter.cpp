@@ -1,0 +1,159 @@
+#include "provider/anthropic/anthropic_adapter.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "exchange/json_writer.h"
+#include "provider/body_edit.h"
+
+namespace claviger::provider {
+namespace {
+
+using namespace exchange;
+
+/// As provider/openai_answer.h has it: what a double can still hold exactly.
+constexpr std::int64_t tokens_max = std::int64_t{1} << 53;
+constexpr std::size_t error_message_bytes_max = 1024;
+constexpr std::size_t error_code_bytes_max = 128;
+constexpr std::size_t finish_reason_bytes_max = 64;
+
+/// One usage object over what was known before. Source: npm @anthropic-ai/sdk 1.14.0, Usage and
+/// MessageDeltaUsage (2026-11): counts are cumulative, cached tokens stand outside the input.
+class UsageReader {
+ public:
+  explicit UsageReader(const Usage& before) : usage_(before) {}
+
+  void read(JsonNode from) {
+    count(from["input_tokens"], usage_.input_tokens);
+    count(from["cache_read_input_tokens"], usage_.cached_input_tokens);
+    count(from["output_tokens"], usage_.output_tokens);
+    count(from["output_tokens_details"]["thinking_tokens"], usage_.reasoning_tokens);
+    const JsonNode writes = from["cache_creation"];
+    std::int64_t written = usage_.cache_write_tokens + usage_.cache_write_1h_tokens;
+    count(from["cache_creation_input_tokens"], written);
+    if (writes.is_object()) {
+      count(writes["ephemeral_5m_input_tokens"], usage_.cache_write_tokens);
+      count(writes["ephemeral_1h_input_tokens"], usage_.cache_write_1h_tokens);
+    }
+    // Whatever is not known to be for an hour was for five minutes.
+    usage_.cache_write_tokens = std::max<std::int64_t>(0, written - usage_.cache_write_1h_tokens);
+  }
+  UsageState state() const {
+    if (is_impossible_) return UsageState::impossible;
+    return says_something_ ? UsageState::sound : UsageState::absent;
+  }
+  const Usage& usage() const { return usage_; }
+
+ private:
+  void count(JsonNode from, std::int64_t& target) {
+    if (!from.says_something()) return;
+    const auto number = from.integer();
+    if (!number || *number < 0 || *number > tokens_max) {
+      is_impossible_ = true;
+      return;
+    }
+    says_something_ = true;
+    target = *number;
+  }
+
+  Usage usage_;
+  bool says_something_ = false;
+  bool is_impossible_ = false;
+};
+
+void take_usage(JsonNode from, const Usage& before, AnswerReading& reading) {
+  if (!from.is_object()) return;
+  UsageReader reader(before);
+  reader.read(from);
+  reading.usage_state = reader.state();
+  if (reading.usage_state == UsageState::sound) reading.usage = reader.usage();
+}
+
+void take_error(JsonNode from, AnswerReading& reading) {
+  AnswerFacts& facts = reading.facts;
+  facts.is_error = true;
+  facts.error_message = clipped(from["message"].text(), error_message_bytes_max);
+  facts.error_code = clipped(from["type"].text(), error_code_bytes_max);
+}
+
+/// Whether an event could carry usage, an error or an ending. Searched, not parsed: inside a
+/// text the quotes would be escaped.
+bool may_matter(std::string_view data) {
+  for (const std::string_view word : {R"("message_)", R"("error")", R"("usage")"}) {
+    if (data.find(word) != std::string_view::npos) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string AnthropicAdapter::path(const Profile& profile, const Request& request,
+                                   std::string_view /*model*/) const {
+  switch (request.operation) {
+    case Operation::chat:
+      return profile.chat_path;
+    case Operation::embeddings:
+      return profile.embeddings_path;
+    case Operation::count_tokens:
+      return profile.count_tokens_path;
+  }
+  return {};
+}
+
+void AnthropicAdapter::write_body(const Profile& /*profile*/, const Request& request,
+                                  const Edits& edits, std::string& out) const {
+  BodyEdit edit(request);
+  edit.replace(request.places.model_value, json_string(edits.model));
+  const Span bound = request.places.output_max_legacy_value;
+  if (edits.output_tokens_max && !bound.empty()) {
+    const std::int64_t tokens = *edits.output_tokens_max;
+    edit.replace(bound, fmt::format("{}", tokens));
+    // Thinking must fit in the bound, or the provider refuses what we have clamped.
+    const bool must_shrink =
+        request.thinking_tokens_max >= tokens && tokens > anthropic::thinking_tokens_min;
+    if (must_shrink) {
+      edit.replace(request.places.thinking_budget_value,
+                   fmt::format("{}", std::max(anthropic::thinking_tokens_min, tokens / 5 * 4)));
+    }
+  }
+  edit.write(out);
+}
+
+AnswerReading AnthropicAdapter::read_answer(Operation /*operation*/, std::string_view body) const {
+  AnswerReading reading;
+  JsonTree tree;
+  if (!tree.read(body)) return reading;
+  const JsonNode root = tree.root();
+  const JsonNode usage = root["usage"];
+  if (usage.is_object()) {
+    const auto begin = static_cast<std::size_t>(usage.raw().data() - body.data());
+    reading.facts.usage = {.begin = begin, .end = begin + usage.raw().size()};
+  }
+  take_usage(usage, {}, reading);
+  reading.facts.finish_reason = clipped(root["stop_reason"].text(), finish_reason_bytes_max);
+  if (root["type"].text() == "error") take_error(root["error"], reading);
+  return reading;
+}
+
+AnswerReading AnthropicAdapter::read_event(std::string_view data, const Usage& before) const {
+  AnswerReading reading;
+  JsonTree tree;
+  if (!may_matter(data) || !tree.read(data)) return reading;
+  const JsonNode event = tree.root();
+  const std::string_view type = event["type"].text();
+  if (type == "message_start") {
+    take_usage(event["message"]["usage"], before, reading);
+  } else if (type == "message_delta") {
+    take_usage(event["usage"], before, reading);
+    reading.facts.finish_reason =
+        clipped(event["delta"]["stop_reason"].text(), finish_reason_bytes_max);
+  } else if (type == "message_stop") {
+    reading.facts.is_end = true;
+  } else if (type == "error") {
+    take_error(event["error"], reading);
+  }
+  return reading;
+}
+
+}  // namespace claviger::provider
