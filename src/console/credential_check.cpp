@@ -151,6 +151,7 @@ Task<Outcome<Reply>> test_credential(Registry& registry, Call& call) {
                              .method = "GET",
                              .target = url->path + profile->models_path,
                              .auth_header = profile->auth_header,
+                             .extra_headers = profile->extra_headers,
                              .auth_prefix = profile->auth_prefix,
                              .key = entry.key.reveal(),
                              .body = {}};

@@ -58,6 +58,7 @@ std::string head_of(const ProviderCall& call) {
   head.header("user-agent", "claviger");
   head.header("accept", "application/json");
   head.header("connection", "close");
+  for (const auto& [name, value] : call.extra_headers) head.outside_header(name, value);
   if (!call.key.empty()) head.outside_header(call.auth_header, credentials);
   if (!call.body.empty()) {
     head.header("content-type", "application/json");

@@ -7,6 +7,8 @@
 #include <expected>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "net/egress.h"
 
@@ -19,6 +21,7 @@ struct ProviderCall {
   std::string method;
   std::string target;  ///< Path and query.
   std::string auth_header;
+  std::vector<std::pair<std::string, std::string>> extra_headers;  ///< Of the profile.
   std::string_view auth_prefix;
   std::string_view key;  ///< Empty: none is sent. The buffer that it is copied to is wiped.
   std::string body;      ///< JSON, or empty.

@@ -181,6 +181,7 @@ enum class Feature : std::uint8_t {
   reasoning_budget,
   verbosity,
   stored,
+  citations_wanted,
   other_parameter,
   // Hints: the answer is meant to be the same without.
   cache_marks,
@@ -189,7 +190,6 @@ enum class Feature : std::uint8_t {
   thinking_back,           ///< What an earlier answer thought, signed.
   unsigned_thinking_back,  ///< The same, without a provider's signature.
   citations_back,
-  citations_wanted,
   tool_failure,  ///< That a tool failed, beside what it said.
   image_detail,
   document_name,

@@ -237,6 +237,18 @@ Answer::Answer(const Behaviour& behaviour, std::string head, const ChatRequest& 
                                            : behaviour.chunks),
       body_bytes_left_(behaviour.truncate_bytes == kUnset ? INT64_MAX : behaviour.truncate_bytes) {}
 
+Answer::Answer(const Behaviour& behaviour, std::string head, std::vector<std::string> events,
+               std::string error_event, RequestNumber number, const Tokens& tokens, Bill& bill)
+    : behaviour_(behaviour),
+      head_(std::move(head)),
+      ready_events_(std::move(events)),
+      error_event_(std::move(error_event)),
+      number_(number),
+      tokens_(tokens),
+      bill_(&bill),
+      events_(static_cast<std::int64_t>(ready_events_.size())),
+      body_bytes_left_(behaviour.truncate_bytes == kUnset ? INT64_MAX : behaviour.truncate_bytes) {}
+
 Answer::Step Answer::end(bool whole, After after) {
   stage_ = Stage::done;
   is_whole_ = whole;
@@ -318,6 +330,7 @@ Answer::Step Answer::next_event(std::string& out) {
     return end(false, behaviour_.reset ? After::reset : After::close);
   }
   if (event_ == behaviour_.stall_after_events) return Step::stall;
+  if (!ready_events_.empty()) return next_ready_event(out);
   if (event_ == behaviour_.error_after_events) {
     send_chunk("data: " + error_body(500, behaviour_.error_code, behaviour_.error_message) + "\n\n",
                out);
@@ -351,6 +364,23 @@ Answer::Step Answer::next_event(std::string& out) {
   }
   send_chunk(chunk_event(request_, number_, choice, usage), out);
   if (!behaviour_.free) bill_->charge(number_, so_far);
+  stage_ = Stage::pause;
+  return Step::send;
+}
+
+Answer::Step Answer::next_ready_event(std::string& out) {
+  const bool breaks = event_ == behaviour_.error_after_events;
+  if (breaks || event_ >= events_) {
+    if (breaks) send_chunk(error_event_, out);
+    if (!breaks && !behaviour_.free) bill_->charge(number_, tokens_);
+    send_body(kLastChunk, out);
+    stage_ = Stage::tail;
+    return Step::send;
+  }
+  send_chunk(ready_events_[static_cast<std::size_t>(event_++)], out);
+  if (!behaviour_.free) {
+    bill_->charge(number_, {tokens_.prompt_tokens, tokens_.cached_tokens, tokens_until(event_)});
+  }
   stage_ = Stage::pause;
   return Step::send;
 }

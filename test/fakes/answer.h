@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/time.h"
 #include "behaviour.h"
@@ -33,6 +34,10 @@ class Answer {
   Answer(const Behaviour& behaviour, std::string head, const ChatRequest& request,
          RequestNumber number, const Tokens& tokens, Bill& bill);
 
+  /// A stream of events that are ready, whatever their dialect.
+  Answer(const Behaviour& behaviour, std::string head, std::vector<std::string> events,
+         std::string error_event, RequestNumber number, const Tokens& tokens, Bill& bill);
+
   Step next(std::string& out);
   Duration pause() const { return pause_; }
   After after() const { return after_; }
@@ -48,6 +53,7 @@ class Answer {
   void send_body(std::string_view bytes, std::string& out);
   void send_chunk(std::string_view event, std::string& out);
   Step next_event(std::string& out);
+  Step next_ready_event(std::string& out);
   Step tail(std::string& out);
   Step end(bool whole, After after);
   Duration pause_between_events() const;
@@ -57,6 +63,8 @@ class Answer {
   std::string head_;
   std::string body_;
   ChatRequest request_;
+  std::vector<std::string> ready_events_;
+  std::string error_event_;  ///< With ready_events_.
   RequestNumber number_ = 0;
   Tokens tokens_;
   Bill* bill_ = nullptr;  ///< Null where the answer comes in one piece.

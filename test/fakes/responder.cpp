@@ -7,6 +7,7 @@
 
 #include "chat_request.h"
 #include "json_text.h"
+#include "messages.h"
 #include "net/http/write.h"
 
 namespace claviger::fakes {
@@ -166,6 +167,12 @@ Planned Responder::plan(const RequestHead& head, std::string_view path, std::str
   if (head.method == "POST" && path.ends_with("/chat/completions")) {
     return plan_chat(std::move(behaviour), body);
   }
+  if (head.method == "POST" && path.ends_with("/messages")) {
+    return plan_messages(std::move(behaviour), head, body);
+  }
+  if (head.method == "POST" && path.ends_with("/messages/count_tokens")) {
+    return plan_token_count(std::move(behaviour), head, body);
+  }
   if (head.method == "POST" && path.ends_with("/embeddings")) {
     return plan_embedding(std::move(behaviour), body);
   }
@@ -250,6 +257,59 @@ Planned Responder::plan_chat(Behaviour behaviour, std::string_view body) {
       std::make_unique<Answer>(behaviour, std::move(head), *request, number, tokens, bill_);
   planned.number = number;
   return planned;
+}
+
+Planned Responder::plan_messages(Behaviour behaviour, const RequestHead& head,
+                                 std::string_view body) {
+  const auto request =
+      read_messages(body, head.value_of("anthropic-version"), Purpose::answer, behaviour);
+  const std::string model = request ? request->model : std::string();
+  if (!request) behaviour.status = std::max<std::int64_t>(behaviour.status, 400);
+  if (fails(behaviour)) {
+    if (behaviour.body.empty()) {
+      behaviour.body = messages_error_body(behaviour.status, behaviour.error_code,
+                                           request ? behaviour.error_message : request.error());
+    }
+    return fail(behaviour, model);
+  }
+  Tokens tokens;
+  tokens.prompt_tokens =
+      behaviour.prompt_tokens == kUnset ? prompt_tokens_of(*request) : behaviour.prompt_tokens;
+  tokens.cached_tokens = std::min(behaviour.cached_tokens, tokens.prompt_tokens);
+  tokens.completion_tokens =
+      std::min(behaviour.completion_tokens == kUnset ? options_.completion_tokens
+                                                     : behaviour.completion_tokens,
+               request->max_tokens);
+  const RequestNumber number = bill_.open(model);
+  if (!request->streams) {
+    if (!behaviour.free) bill_.charge(number, tokens);
+    return plain(behaviour, number, message_body(behaviour, *request, number, tokens));
+  }
+  bill_.set_status(number, static_cast<int>(behaviour.status));
+  if (!behaviour.free) bill_.charge(number, {tokens.prompt_tokens, tokens.cached_tokens, 0});
+  Planned planned;
+  planned.answer = std::make_unique<Answer>(
+      behaviour, answer_head(behaviour, number, "text/event-stream", kChunkedLine),
+      message_events(behaviour, *request, number, tokens),
+      "event: error\ndata: " +
+          messages_error_body(529, behaviour.error_code, behaviour.error_message) + "\n\n",
+      number, tokens, bill_);
+  planned.number = number;
+  return planned;
+}
+
+Planned Responder::plan_token_count(Behaviour behaviour, const RequestHead& head,
+                                    std::string_view body) {
+  const auto request =
+      read_messages(body, head.value_of("anthropic-version"), Purpose::count, behaviour);
+  if (!request || fails(behaviour)) {
+    behaviour.status = std::max<std::int64_t>(behaviour.status, 400);
+    behaviour.body = messages_error_body(behaviour.status, behaviour.error_code,
+                                         request ? behaviour.error_message : request.error());
+    return fail(behaviour, {});
+  }
+  return plain(behaviour, bill_.open(request->model),
+               fmt::format(R"({{"input_tokens":{}}})", prompt_tokens_of(*request)));
 }
 
 Planned Responder::plan_embedding(Behaviour behaviour, std::string_view body) {

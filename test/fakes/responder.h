@@ -68,6 +68,10 @@ class Responder {
   Planned control(const net::http::RequestHead& head, std::string_view path, std::string_view body);
   Planned plan(const net::http::RequestHead& head, std::string_view path, std::string_view body);
   Planned plan_chat(Behaviour behaviour, std::string_view body);
+  Planned plan_messages(Behaviour behaviour, const net::http::RequestHead& head,
+                        std::string_view body);
+  Planned plan_token_count(Behaviour behaviour, const net::http::RequestHead& head,
+                           std::string_view body);
   Planned plan_embedding(Behaviour behaviour, std::string_view body);
   Planned plain(const Behaviour& behaviour, RequestNumber number, std::string body);
   Planned refuse(std::int64_t status, std::string_view code, std::string_view message,
