@@ -21,10 +21,10 @@ std::string body_with_cost(std::string_view body, exchange::Span usage, NanoUsd 
   return edited.empty() ? std::string(body) : edited;
 }
 
-std::string sse_event_with_cost(std::string_view event, NanoUsd cost) {
+std::string sse_event_with_cost(std::string_view event, std::string_view usage, NanoUsd cost) {
   std::string joined;
   const std::string_view data = exchange::event_data(event, joined);
-  std::string edited = cost_added(data, exchange::find_value(data, "usage"), cost);
+  std::string edited = cost_added(data, exchange::find_value(data, usage), cost);
   if (edited.empty()) return std::string(event);
   if (joined.empty()) {
     const auto begin = static_cast<std::size_t>(data.data() - event.data());

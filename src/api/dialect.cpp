@@ -1,6 +1,7 @@
 #include "api/dialect.h"
 
 #include "api/anthropic/anthropic_dialect.h"
+#include "api/gemini/gemini_dialect.h"
 #include "api/openai/openai_dialect.h"
 
 namespace claviger::api {
@@ -8,13 +9,14 @@ namespace claviger::api {
 const Dialect* dialect_for(exchange::DialectId id) {
   static const OpenAiDialect openai;
   static const AnthropicDialect anthropic;
+  static const GeminiDialect gemini;
   switch (id) {
     case exchange::DialectId::openai:
       return &openai;
     case exchange::DialectId::anthropic:
       return &anthropic;
     case exchange::DialectId::gemini:
-      return nullptr;
+      return &gemini;
   }
   return nullptr;
 }

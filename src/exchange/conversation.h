@@ -193,6 +193,7 @@ enum class Feature : std::uint8_t {
   tool_failure,  ///< That a tool failed, beside what it said.
   image_detail,
   document_name,
+  safety_settings,  ///< How much a provider's own filter lets pass.
   format_description,
   service_tier,
   metadata,

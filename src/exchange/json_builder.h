@@ -24,6 +24,13 @@ class JsonBuilder {
     is_first_ = true;
     return *this;
   }
+  /// The same for a key that somebody else chose.
+  JsonBuilder& string_key(std::string_view key) {
+    string(key);
+    out_ += ':';
+    is_first_ = true;
+    return *this;
+  }
   JsonBuilder& string(std::string_view text);
   /// `json` as it stands.
   JsonBuilder& raw(std::string_view json) {

@@ -63,6 +63,7 @@ struct Request {
   std::int64_t choices = 1;  ///< `n`: every choice has the output bound.
   InputContent input_content = InputContent::text;
   InputParts parts;                ///< What that content is. Sizes of the input beside text.
+  bool is_batch = false;           ///< Several inputs in one request (Gemini's embeddings).
   std::string end_user;            ///< As the application names them; may be empty.
   bool wants_usage_event = false;  ///< Asked for usage in the stream itself.
   /// Fields whose cost cannot be bounded (server-side tools and the like), by name: such a
@@ -79,9 +80,12 @@ struct Request {
     Span model_value;                  ///< With its quotes.
     Span output_max_value;             ///< `max_completion_tokens`, where present.
     Span output_max_legacy_value;      ///< `max_tokens`, where present.
-    Span stream_options_value;         ///< The whole object, or `null`.
-    Span include_usage_value;          ///< Inside the former, where present.
-    Span thinking_budget_value;        ///< `thinking.budget_tokens`, where present.
+    /// Gemini: the opening brace of `generationConfig`, where present.
+    Span generation_config_open;
+    bool generation_config_is_empty = false;
+    Span stream_options_value;   ///< The whole object, or `null`.
+    Span include_usage_value;    ///< Inside the former, where present.
+    Span thinking_budget_value;  ///< `thinking.budget_tokens`, where present.
   } places;
 };
 

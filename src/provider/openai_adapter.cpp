@@ -9,6 +9,7 @@
 #include "exchange/json_writer.h"
 #include "provider/anthropic/anthropic_adapter.h"
 #include "provider/body_edit.h"
+#include "provider/gemini/gemini_adapter.h"
 #include "provider/openai_answer.h"
 
 namespace claviger::provider {
@@ -138,13 +139,14 @@ AnswerReading OpenAiAdapter::read_event(std::string_view data,
 const Adapter* adapter_for(exchange::DialectId dialect) {
   static const OpenAiAdapter openai;
   static const AnthropicAdapter anthropic;
+  static const GeminiAdapter gemini;
   switch (dialect) {
     case exchange::DialectId::openai:
       return &openai;
     case exchange::DialectId::anthropic:
       return &anthropic;
     case exchange::DialectId::gemini:
-      return nullptr;
+      return &gemini;
   }
   return nullptr;
 }

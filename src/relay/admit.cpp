@@ -112,7 +112,27 @@ Task<Done> Relay::read_body(Job& job) {
                            .remedy = "Send the request again."});
 }
 
-Done Relay::understand(Job& job) {
+/// Gemini names the model, and whether it streams, in the path.
+Done Relay::take_from_path(Job& job, const net::http::Target& target) {
+  const Surface& surface = job.surface;
+  if (surface.model.empty()) return {};
+  if (!net::http::decode_segment(surface.model, job.request.model)) {
+    return no(bad_target("the model's name in the path is malformed"));
+  }
+  job.request.delivery = surface.delivery;
+  job.request.is_batch = surface.is_batch;
+  const bool is_streamed = surface.delivery == exchange::Delivery::streamed;
+  if (is_streamed &&
+      ("&" + std::string(target.query) + "&").find("&alt=sse&") == std::string::npos) {
+    return no(bad_request({.code = exchange::BadRequest::Code::missing_field,
+                           .field = "alt",
+                           .message = "streams are given as server-sent events only; add ?alt=sse, "
+                                      "as the SDKs do"}));
+  }
+  return {};
+}
+
+Done Relay::understand(Job& job, const net::http::Target& target) {
   const std::string_view body = job.caller.body();
   job.record.request_bytes = static_cast<std::int64_t>(body.size());
   if (body.empty()) {
@@ -121,6 +141,7 @@ Done Relay::understand(Job& job) {
   auto request = job.dialect.read(job.operation, body);
   if (!request) return no(bad_request(request.error()));
   job.request = std::move(*request);
+  if (auto taken = take_from_path(job, target); !taken) return taken;
   job.record.model_asked.assign(job.request.model, 0, 256);
   job.record.streamed = job.request.delivery == exchange::Delivery::streamed;
   const std::string_view named = job.caller.head().value_of("x-claviger-user");

@@ -18,6 +18,7 @@
 #include "relay/snapshot.h"
 #include "relay/soft_watch.h"
 #include "relay/streamed.h"
+#include "relay/surfaces.h"
 #include "route/table.h"
 
 namespace claviger::relay {
@@ -95,6 +96,7 @@ struct Job {
   std::shared_ptr<const Snapshot> world;
   const api::Dialect& dialect;
   exchange::Operation operation;
+  Surface surface;  ///< Its views end with the caller's head.
 
   const access::VirtualKey* key = nullptr;  ///< In `world`.
   std::unique_ptr<record::Sheet> sheet;     ///< Until finish_record().

@@ -25,7 +25,8 @@ Task<void> Relay::serve_models(net::ServerConnection& caller, const net::http::T
   auto key = recognise(caller, target);
   if (!key) co_return co_await answer_error(caller, dialect, std::move(key.error()), nullptr);
   std::string body;
-  std::string_view rest = target.path.substr(std::string_view("/v1/models").size());
+  std::string_view rest =
+      target.path.substr(target.path.find("/models") + std::string_view("/models").size());
   if (rest.empty()) {
     std::vector<api::ListedModel> models;
     for (std::string& id : world_->routes->models_of((*key)->owner)) {

@@ -20,15 +20,23 @@
 namespace claviger::relay {
 namespace {
 
-constexpr std::string_view kModels = "/v1/models";
 constexpr std::string_view kRequests = "/v1/requests/";
 
 /// The dialect that an answer is given in: the surface's own, and where several share a path the
 /// one that only the SDKs of that dialect announce.
 exchange::DialectId dialect_at(std::string_view path, const net::http::RequestHead& head) {
+  using enum exchange::DialectId;
   if (const auto surface = surface_at(path)) return surface->dialect;
-  return head.value_of("anthropic-version").empty() ? exchange::DialectId::openai
-                                                    : exchange::DialectId::anthropic;
+  const bool is_gemini = path.starts_with("/v1beta/") || !head.value_of("x-goog-api-key").empty();
+  if (is_gemini) return gemini;
+  return head.value_of("anthropic-version").empty() ? openai : anthropic;
+}
+
+bool is_models_path(std::string_view path) {
+  return std::ranges::any_of(kModelCollections, [&](std::string_view collection) {
+    return path.starts_with(collection) &&
+           (path.size() == collection.size() || path[collection.size()] == '/');
+  });
 }
 
 AttemptId attempt_id(const Job& job) {
@@ -41,7 +49,7 @@ Relay::Relay(Parts parts, const Limits& limits) : parts_(parts), limits_(limits)
 Relay::~Relay() = default;
 
 bool Relay::serves(std::string_view path) {
-  return path.starts_with("/v1/");
+  return path.starts_with("/v1/") || path.starts_with("/v1beta/");
 }
 
 Task<void> Relay::serve(net::ServerConnection& caller, const net::http::Target& target) {
@@ -55,9 +63,9 @@ Task<void> Relay::serve(net::ServerConnection& caller, const net::http::Target& 
     if (method != "POST") {
       return answer_error(caller, dialect, wrong_method(method, target.path), nullptr);
     }
-    return serve_call(caller, target, dialect, surface->operation);
+    return serve_call(caller, target, dialect, *surface);
   }
-  const bool is_models = target.path == kModels || target.path.starts_with("/v1/models/");
+  const bool is_models = is_models_path(target.path);
   const bool is_past = target.path.starts_with(kRequests) && parts_.history != nullptr;
   if (!is_models && !is_past) {
     return answer_error(caller, dialect, unknown_path(method, target.path), nullptr);
@@ -70,7 +78,7 @@ Task<void> Relay::serve(net::ServerConnection& caller, const net::http::Target& 
 }
 
 Task<void> Relay::serve_call(net::ServerConnection& caller, const net::http::Target& target,
-                             const api::Dialect& dialect, exchange::Operation operation) {
+                             const api::Dialect& dialect, Surface surface) {
   // Who is calling? Nothing is read of a body before that is known.
   auto key = recognise(caller, target);
   if (!key) co_return co_await answer_error(caller, dialect, std::move(key.error()), nullptr);
@@ -78,7 +86,8 @@ Task<void> Relay::serve_call(net::ServerConnection& caller, const net::http::Tar
   Job job{.caller = caller,
           .world = world_,
           .dialect = dialect,
-          .operation = operation,
+          .operation = surface.operation,
+          .surface = surface,
           .key = *key,
           .sheet = parts_.recorder.blank()};
   begin_record(job);
@@ -86,7 +95,7 @@ Task<void> Relay::serve_call(net::ServerConnection& caller, const net::http::Tar
   // How fast may they go, what do they want, and where could it go?
   Done done = take_turn(job);
   if (done) done = co_await read_body(job);
-  if (done) done = understand(job);
+  if (done) done = understand(job, target);
   if (done) done = find_targets(job);
   while (done) {
     // What can it cost there, and is that much money left, on every budget concerned?

@@ -67,7 +67,7 @@ class Relay {
     passed_ = std::move(passed);
   }
 
-  /// Whether `path` belongs to a surface that callers use (`/v1/…`).
+  /// Whether `path` belongs to a surface that callers use (`/v1/…`, `/v1beta/…`).
   static bool serves(std::string_view path);
 
   /// Answers the request whose head `caller` has read. `target` is that head's.
@@ -75,7 +75,7 @@ class Relay {
 
  private:
   Task<void> serve_call(net::ServerConnection& caller, const net::http::Target& target,
-                        const api::Dialect& dialect, exchange::Operation operation);
+                        const api::Dialect& dialect, Surface surface);
   Task<void> serve_models(net::ServerConnection& caller, const net::http::Target& target,
                           const api::Dialect& dialect);
   Task<void> serve_past_request(net::ServerConnection& caller, const net::http::Target& target,
@@ -86,7 +86,8 @@ class Relay {
                                                               const net::http::Target& target);
   Done take_turn(Job& job);
   Task<Done> read_body(Job& job);
-  Done understand(Job& job);
+  Done understand(Job& job, const net::http::Target& target);
+  Done take_from_path(Job& job, const net::http::Target& target);
   Done find_targets(Job& job);
   Done choose_place(Job& job);
   Done bound_cost(Job& job);

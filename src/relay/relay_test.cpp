@@ -489,6 +489,57 @@ TEST_F(RelayTest, APlaceThatFailedAgainAndAgainIsAskedLast) {
   EXPECT_EQ(record().model, "box/n");
 }
 
+constexpr std::string_view kGeminiPath = "/v1beta/models/box/m:generateContent";
+const std::string kAskGemini =
+    R"({"contents":[{"role":"user","parts":[{"text":"hi"}]}],"generationConfig":{"maxOutputTokens":50}})";
+
+TEST_F(RelayTest, AGeminiCallerReachesAModelThatSpeaksOpenAi) {
+  provider_says_ = {json_answer(kAnswer)};
+  const std::string answer = ask(kAskGemini, std::string(kGeminiPath));
+  EXPECT_THAT(provider_saw_, HasSubstr(R"("model":"m")"));
+  EXPECT_THAT(provider_saw_, HasSubstr(R"("content":"hi")"));
+  EXPECT_THAT(provider_saw_, HasSubstr(R"("max_tokens":50)"));
+  EXPECT_THAT(answer, HasSubstr(R"("parts":[{"text":"hello"}])"));
+  EXPECT_THAT(answer, HasSubstr(R"("finishReason":"STOP")"));
+  EXPECT_THAT(answer, HasSubstr(R"("cost":0.00006)"));
+  EXPECT_EQ(balance().spent, NanoUsd(60'000));
+  EXPECT_EQ(record().model, "box/m");
+}
+
+TEST_F(RelayTest, AGeminiCallersStreamEndsWithItsCost) {
+  provider_says_ = {
+      stream_head(),
+      chunk("data: {\"id\":\"x\",\"choices\":[{\"delta\":{\"content\":\"he\"}}]}\n\n"),
+      chunk("data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"length\"}]}\n\n"),
+      chunk("data: {\"choices\":[],\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":5}}\n\n"
+            "data: [DONE]\n\n"),
+      "0\r\n\r\n"};
+  const std::string answer =
+      ask(kAskGemini, "/v1beta/models/box%2Fm:streamGenerateContent?alt=sse");
+  EXPECT_THAT(answer, HasSubstr(R"("parts":[{"text":"he"}])"));
+  EXPECT_THAT(answer, HasSubstr(R"("finishReason":"MAX_TOKENS")"));
+  EXPECT_THAT(answer, HasSubstr(R"("cost":0.00006)"));
+  EXPECT_THAT(answer, Not(HasSubstr("[DONE]")));
+  EXPECT_TRUE(record().streamed);
+}
+
+TEST_F(RelayTest, AGeminiCallerIsToldErrorsInItsOwnDialect) {
+  const std::string unknown = ask(kAskGemini, "/v1beta/models/box/none/such:generateContent");
+  EXPECT_THAT(unknown, HasSubstr(R"("status":")"));
+  EXPECT_THAT(unknown, HasSubstr(R"("claviger":{)"));
+  const std::string no_sse = ask(kAskGemini, "/v1beta/models/box/m:streamGenerateContent");
+  EXPECT_THAT(no_sse, HasSubstr("HTTP/1.1 400"));
+  EXPECT_THAT(no_sse, HasSubstr("alt=sse"));
+  EXPECT_EQ(provider_requests_, 0);
+  EXPECT_EQ(balance().spent, NanoUsd(0));
+}
+
+TEST_F(RelayTest, TokensAreCountedForAGeminiCallerInItsOwnWords) {
+  const std::string answer = ask(kAskGemini, "/v1beta/models/box/m:countTokens");
+  EXPECT_THAT(answer, HasSubstr(R"("totalTokens":)"));
+  EXPECT_EQ(provider_requests_, 0);
+}
+
 TEST_F(RelayTest, WhatMayHaveBeenBilledIsNotBoughtTwice) {
   provider_says_ = {
       "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 999\r\n\r\n{"};

@@ -161,9 +161,10 @@ Task<Done> Relay::answer_estimate(Job& job) {
   const auto bytes = static_cast<std::int64_t>(job.request.body.size());
   const std::int64_t text = std::max<std::int64_t>(0, bytes - job.request.parts.attached_bytes);
   const std::int64_t estimate = std::max<std::int64_t>(1, text / kBytesPerToken);
-  const std::string body = fmt::format(
-      R"({{"input_tokens":{},"claviger":{{"counted_by":"estimate","input_tokens_max":{}}}}})",
-      estimate, job.attempt.bound.input_tokens_max);
+  const std::string body =
+      fmt::format(R"({{"{}":{},"claviger":{{"counted_by":"estimate","input_tokens_max":{}}}}})",
+                  job.dialect.id() == exchange::DialectId::gemini ? "totalTokens" : "input_tokens",
+                  estimate, job.attempt.bound.input_tokens_max);
   net::http::HeadWriter head = job.caller.answer(200);
   add_job_headers(head, job);
   job.record.status = 200;

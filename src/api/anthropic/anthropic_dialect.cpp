@@ -119,7 +119,7 @@ std::string AnthropicDialect::with_cost(std::string_view body, exchange::Span us
 }
 
 std::string AnthropicDialect::event_with_cost(std::string_view event, NanoUsd cost) const {
-  return sse_event_with_cost(event, cost);
+  return sse_event_with_cost(event, "usage", cost);
 }
 
 std::expected<exchange::Conversation, exchange::BadRequest> AnthropicDialect::read_conversation(

@@ -107,7 +107,7 @@ std::string OpenAiDialect::with_cost(std::string_view body, exchange::Span usage
 }
 
 std::string OpenAiDialect::event_with_cost(std::string_view event, NanoUsd cost) const {
-  return sse_event_with_cost(event, cost);
+  return sse_event_with_cost(event, "usage", cost);
 }
 
 std::expected<exchange::Conversation, exchange::BadRequest> OpenAiDialect::read_conversation(

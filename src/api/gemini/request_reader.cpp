@@ -1,0 +1,470 @@
+#include "api/gemini/request_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/strict_json.h"
+#include "exchange/json_scratch.h"
+#include "exchange/json_writer.h"
+
+namespace claviger::api::gemini {
+namespace {
+
+using exchange::BadRequest;
+using exchange::InputContent;
+using exchange::Operation;
+using exchange::Request;
+using simdjson::SUCCESS;
+using simdjson::ondemand::value;
+using Kind = StrictJson::Kind;
+
+/// What a field can do to the cost of a request.
+enum class FieldClass : std::uint8_t {
+  free,       ///< Nothing, or bounded by the output bound.
+  content,    ///< Input, bounded by its bytes.
+  reference,  ///< Input that we do not see: bounded by the model's context limit.
+  unbounded,  ///< It adds to the bill by what it sets going.
+  contents,
+  one_content,
+  requests,
+  wrapped,  ///< countTokens: a whole generateContent request inside.
+  tools,
+  generation_config,
+  model,  ///< The path decides; where it is said again, both must agree.
+};
+
+struct Row {
+  std::string_view name;
+  FieldClass field_class;
+};
+
+/// Source: https://ai.google.dev/api/generate-content, …/embeddings and …/tokens; npm
+/// @google/genai 2.14.0, dist/genai.d.ts (2026-11). Sorted by name.
+constexpr Row fields[] = {
+    {"cachedContent", FieldClass::reference},
+    {"cached_content", FieldClass::reference},
+    {"content", FieldClass::one_content},
+    {"contents", FieldClass::contents},
+    {"generateContentRequest", FieldClass::wrapped},
+    {"generate_content_request", FieldClass::wrapped},
+    {"generationConfig", FieldClass::generation_config},
+    {"generation_config", FieldClass::generation_config},
+    {"labels", FieldClass::free},
+    {"model", FieldClass::model},
+    {"outputDimensionality", FieldClass::free},
+    {"output_dimensionality", FieldClass::free},
+    {"requests", FieldClass::requests},
+    {"safetySettings", FieldClass::free},
+    {"safety_settings", FieldClass::free},
+    {"systemInstruction", FieldClass::one_content},
+    {"system_instruction", FieldClass::one_content},
+    {"taskType", FieldClass::free},
+    {"task_type", FieldClass::free},
+    {"title", FieldClass::content},
+    {"toolConfig", FieldClass::free},
+    {"tool_config", FieldClass::free},
+    {"tools", FieldClass::tools},
+};
+static_assert(std::is_sorted(std::begin(fields), std::end(fields),
+                             [](const Row& a, const Row& b) { return a.name < b.name; }));
+
+/// Of generationConfig, what does not change the bill beyond the output bound.
+constexpr std::string_view free_settings[] = {
+    "temperature",
+    "topP",
+    "top_p",
+    "topK",
+    "top_k",
+    "seed",
+    "presencePenalty",
+    "presence_penalty",
+    "frequencyPenalty",
+    "frequency_penalty",
+    "stopSequences",
+    "stop_sequences",
+    "responseMimeType",
+    "response_mime_type",
+    "responseSchema",
+    "response_schema",
+    "responseJsonSchema",
+    "response_json_schema",
+    "responseLogprobs",
+    "response_logprobs",
+    "logprobs",
+    "thinkingConfig",
+    "thinking_config",
+    "mediaResolution",
+    "media_resolution",
+    "enableEnhancedCivicAnswers",
+    "audioTimestamp",
+    "audio_timestamp",
+};
+
+template <typename Names>
+bool is_among(std::string_view name, const Names& names) {
+  return std::find(std::begin(names), std::end(names), name) != std::end(names);
+}
+
+class RequestReader {
+ public:
+  RequestReader(StrictJson& json, Request& request) : json_(json), request_(request) {}
+
+  bool read(simdjson::ondemand::document& document);
+
+ private:
+  bool field(std::string_view key, value value);
+  bool contents(value& value);
+  bool content(value& value);
+  bool part(value& value);
+  bool blob(value& value);
+  bool requests(value& value);
+  bool tools(value& value);
+  bool generation_config(value& value, std::string_view key);
+  bool setting(std::string_view key, value& value);
+  bool output_max(value& value);
+  bool choices(value& value);
+  bool modalities(value& value);
+
+  bool is_null(value& value, std::string_view key, bool& ok);
+  bool expect(value& value, std::string_view key, Kind wanted, std::string_view expected);
+  void add_unseen() {
+    request_.input_content = InputContent::by_model;
+    ++request_.parts.unseen;
+  }
+  void name_unbounded(std::string_view name) { add_name(request_.unbounded_fields, name); }
+  static void add_name(std::vector<std::string>& names, std::string_view name);
+
+  StrictJson& json_;
+  Request& request_;
+  bool is_wrapped_ = false;
+  bool has_input_ = false;
+};
+
+void RequestReader::add_name(std::vector<std::string>& names, std::string_view name) {
+  if (names.size() == exchange::named_fields_max) return;
+  const std::string shown(exchange::clipped(name, named_field_bytes_max));
+  if (std::find(names.begin(), names.end(), shown) == names.end()) names.push_back(shown);
+}
+
+bool RequestReader::read(simdjson::ondemand::document& document) {
+  simdjson::ondemand::json_type type{};
+  if (document.type().get(type) != SUCCESS) return json_.malformed();
+  if (type != simdjson::ondemand::json_type::object) {
+    return json_.fail(BadRequest::Code::wrong_type, "",
+                      "the body must be one JSON object, such as {\"contents\": …}");
+  }
+  simdjson::ondemand::object object;
+  if (document.get_object().get(object) != SUCCESS) return json_.malformed();
+  const bool read = json_.each_field(
+      object, "", [this](std::string_view key, value value) { return field(key, value); });
+  if (!read) return false;
+  if (!exchange::nothing_follows(document)) return json_.malformed();
+  if (has_input_) return true;
+  const std::string_view name =
+      request_.operation == Operation::embeddings ? "content" : "contents";
+  return json_.fail(BadRequest::Code::missing_field, name,
+                    fmt::format("`{}` is missing; send what the model is to read", name));
+}
+
+bool RequestReader::field(std::string_view key, value value) {
+  const auto* const row = std::find_if(std::begin(fields), std::end(fields),
+                                       [&](const Row& r) { return r.name == key; });
+  if (row == std::end(fields)) {
+    add_name(request_.unknown_fields, key);
+    return json_.skip(value, key);
+  }
+  bool ok = true;
+  if (is_null(value, key, ok) || !ok) return ok;
+  switch (row->field_class) {
+    case FieldClass::free:
+    case FieldClass::content:
+      return json_.skip(value, key);
+    case FieldClass::reference:
+      add_unseen();
+      return json_.skip(value, key);
+    case FieldClass::unbounded:
+      name_unbounded(key);
+      return json_.skip(value, key);
+    case FieldClass::contents:
+      has_input_ = true;
+      return contents(value);
+    case FieldClass::one_content:
+      has_input_ = has_input_ || key == "content";
+      return content(value);
+    case FieldClass::requests:
+      has_input_ = true;
+      return requests(value);
+    case FieldClass::wrapped:
+      // Its own fields count as if they stood here; it is only ever counted.
+      if (std::exchange(is_wrapped_, true)) return json_.malformed(key);
+      if (!expect(value, key, Kind::object, "an object")) return false;
+      return json_.each_field(value, key,
+                              [this](std::string_view inner, auto v) { return field(inner, v); });
+    case FieldClass::tools:
+      return tools(value);
+    case FieldClass::generation_config:
+      return generation_config(value, key);
+    case FieldClass::model: {
+      std::string_view ignored;
+      request_.places.model_value = json_.span_of_scalar(value);
+      return json_.string(value, key, ignored);
+    }
+  }
+  return json_.malformed(key);
+}
+
+bool RequestReader::is_null(value& value, std::string_view key, bool& ok) {
+  Kind kind{};
+  ok = json_.kind_of(value, kind, key);
+  if (!ok || kind != Kind::null) return false;
+  ok = json_.skip(value, key);
+  return true;
+}
+
+bool RequestReader::expect(value& value, std::string_view key, Kind wanted,
+                           std::string_view expected) {
+  Kind kind{};
+  if (!json_.kind_of(value, kind, key)) return false;
+  return kind == wanted || json_.wrong_type(key, expected);
+}
+
+bool RequestReader::contents(value& value) {
+  Kind kind{};
+  if (!json_.kind_of(value, kind, "contents")) return false;
+  if (kind == Kind::object) return content(value);  // Google takes one without its brackets.
+  if (kind != Kind::array) return json_.wrong_type("contents", "an array of contents");
+  return json_.each_element(value, "contents", [this](auto& element) { return content(element); });
+}
+
+bool RequestReader::content(value& value) {
+  if (!expect(value, "contents", Kind::object, "objects with `role` and `parts`")) return false;
+  ++request_.parts.messages;
+  return json_.each_field(value, "contents", [this](std::string_view key, auto inner) {
+    if (key == "parts") {
+      Kind kind{};
+      if (!json_.kind_of(inner, kind, "contents.parts")) return false;
+      if (kind == Kind::object) return part(inner);
+      if (kind != Kind::array) return json_.wrong_type("contents.parts", "an array of parts");
+      return json_.each_element(inner, "contents.parts",
+                                [this](auto& element) { return part(element); });
+    }
+    if (key != "role") add_unseen();
+    return json_.skip(inner, "contents");
+  });
+}
+
+bool RequestReader::part(value& value) {
+  constexpr std::string_view textual[] = {"text",
+                                          "thought",
+                                          "thoughtSignature",
+                                          "thought_signature",
+                                          "functionCall",
+                                          "function_call",
+                                          "executableCode",
+                                          "executable_code",
+                                          "codeExecutionResult",
+                                          "code_execution_result",
+                                          "partMetadata",
+                                          "part_metadata"};
+  if (!expect(value, "contents.parts", Kind::object, "objects such as {\"text\": …}")) return false;
+  return json_.each_field(value, "contents.parts", [&](std::string_view key, auto inner) {
+    Kind kind{};
+    if (!json_.kind_of(inner, kind, "contents.parts")) return false;
+    if ((key == "inlineData" || key == "inline_data") && kind == Kind::object) return blob(inner);
+    if (key == "functionResponse" || key == "function_response") {
+      if (kind != Kind::object) return json_.skip(inner, "contents.parts");
+      return json_.each_field(inner, "functionResponse", [this](std::string_view name, auto v) {
+        if (name == "parts") add_unseen();  // Pictures that a tool gave.
+        return json_.skip(v, "functionResponse");
+      });
+    }
+    if (!is_among(key, textual)) add_unseen();
+    return json_.skip(inner, "contents.parts");
+  });
+}
+
+/// `inlineData`: bytes with their media type.
+bool RequestReader::blob(value& value) {
+  std::string_view media_type;
+  std::string_view data;
+  const bool read = json_.each_field(value, "inlineData", [&](std::string_view key, auto inner) {
+    Kind kind{};
+    if (!json_.kind_of(inner, kind, "inlineData")) return false;
+    if (kind != Kind::string) return json_.skip(inner, "inlineData");
+    std::string_view text;
+    if (!json_.string(inner, "inlineData", text)) return false;
+    if (key == "mimeType" || key == "mime_type") media_type = text;
+    if (key == "data") data = text;
+    return true;
+  });
+  if (!read) return false;
+  request_.input_content = InputContent::by_model;
+  auto& parts = request_.parts;
+  const auto bytes = static_cast<std::int64_t>(data.size());
+  if (media_type.starts_with("image/")) {
+    parts.add_image(exchange::image_in_base64(data, exchange::ImageDetail::automatic));
+    parts.attached_bytes += bytes;
+    return true;
+  }
+  if (media_type == "application/pdf") {
+    ++parts.documents;
+    parts.attached_bytes += bytes;
+    return true;
+  }
+  if (media_type.starts_with("audio/")) {
+    const std::int64_t lasts_ms = exchange::audio_ms_max_in_base64(
+        data, media_type.substr(std::string_view("audio/").size()));
+    if (lasts_ms >= 0) {
+      ++parts.audio_count;
+      parts.audio_ms_max += lasts_ms;
+      parts.attached_bytes += bytes;
+      return true;
+    }
+  }
+  ++parts.unseen;
+  return true;
+}
+
+/// batchEmbedContents: each with a content of its own.
+bool RequestReader::requests(value& value) {
+  if (!expect(value, "requests", Kind::array, "an array of requests")) return false;
+  return json_.each_element(value, "requests", [this](auto& element) {
+    if (!expect(element, "requests", Kind::object, "objects with a `content`")) return false;
+    return json_.each_field(element, "requests", [this](std::string_view key, auto inner) {
+      return key == "content" ? content(inner) : json_.skip(inner, "requests");
+    });
+  });
+}
+
+/// Functions that the caller runs cost their description. What Google runs (search, code, maps,
+/// files, URLs) costs per use, or brings text into the prompt that nobody has seen.
+bool RequestReader::tools(value& value) {
+  if (!expect(value, "tools", Kind::array, "an array of tools")) return false;
+  return json_.each_element(value, "tools", [this](auto& element) {
+    if (!expect(element, "tools", Kind::object, "an array of objects")) return false;
+    return json_.each_field(element, "tools", [this](std::string_view key, auto inner) {
+      Kind kind{};
+      if (!json_.kind_of(inner, kind, "tools")) return false;
+      const bool is_ours = key == "functionDeclarations" || key == "function_declarations";
+      if (!is_ours && kind != Kind::null) name_unbounded(fmt::format("tools.{}", key));
+      if (!is_ours || kind != Kind::array) return json_.skip(inner, "tools");
+      return json_.each_element(inner, "tools", [this](auto& declaration) {
+        ++request_.parts.tools;
+        return json_.skip(declaration, "tools");
+      });
+    });
+  });
+}
+
+bool RequestReader::generation_config(value& value, std::string_view key) {
+  auto& places = request_.places;
+  if (!expect(value, key, Kind::object, "an object")) return false;
+  if (!places.generation_config_open.empty()) {
+    return json_.fail(BadRequest::Code::repeated_key, key,
+                      "generationConfig stands twice, under both of its names; send it once");
+  }
+  const std::size_t open = json_.span_of_scalar(value).begin;
+  places.generation_config_open = {.begin = open, .end = open + 1};
+  places.generation_config_is_empty = true;
+  return json_.each_field(value, key, [&](std::string_view name, auto inner) {
+    places.generation_config_is_empty = false;
+    return setting(name, inner);
+  });
+}
+
+bool RequestReader::setting(std::string_view key, value& value) {
+  const std::string shown = fmt::format("generationConfig.{}", exchange::clipped(key, 48));
+  bool ok = true;
+  if (key == "maxOutputTokens" || key == "max_output_tokens") return output_max(value);
+  if (key == "candidateCount" || key == "candidate_count") return choices(value);
+  if (key == "responseModalities" || key == "response_modalities") return modalities(value);
+  if (is_among(key, free_settings)) return json_.skip(value, shown);
+  if (is_null(value, shown, ok) || !ok) return ok;
+  // Speech, pictures and what comes next have prices of their own.
+  name_unbounded(shown);
+  return json_.skip(value, shown);
+}
+
+bool RequestReader::output_max(value& value) {
+  constexpr std::string_view name = "generationConfig.maxOutputTokens";
+  if (!request_.places.output_max_value.empty()) {
+    return json_.fail(BadRequest::Code::repeated_key, name,
+                      "maxOutputTokens stands twice, under both of its names; send it once");
+  }
+  request_.places.output_max_value = json_.span_of_scalar(value);
+  bool ok = true;
+  if (is_null(value, name, ok) || !ok) return ok;
+  std::int64_t tokens = 0;
+  if (!json_.integer(value, name, tokens)) return false;
+  if (tokens < 1 || tokens > output_tokens_limit) {
+    return json_.fail(
+        BadRequest::Code::out_of_range, name,
+        fmt::format("`maxOutputTokens` must be between 1 and {}", output_tokens_limit));
+  }
+  request_.output_tokens_max = tokens;
+  return true;
+}
+
+bool RequestReader::choices(value& value) {
+  constexpr std::string_view name = "generationConfig.candidateCount";
+  bool ok = true;
+  if (is_null(value, name, ok) || !ok) return ok;
+  std::int64_t count = 0;
+  if (!json_.integer(value, name, count)) return false;
+  if (count < 1 || count > choices_max) {
+    return json_.fail(BadRequest::Code::out_of_range, name,
+                      fmt::format("`candidateCount` must be between 1 and {}", choices_max));
+  }
+  request_.choices = count;
+  return true;
+}
+
+bool RequestReader::modalities(value& value) {
+  constexpr std::string_view name = "generationConfig.responseModalities";
+  bool ok = true;
+  if (is_null(value, name, ok) || !ok) return ok;
+  if (!expect(value, name, Kind::array, "an array such as [\"TEXT\"]")) return false;
+  return json_.each_element(value, name, [&](auto& element) {
+    std::string_view word;
+    if (!json_.string(element, name, word)) return false;
+    if (word != "TEXT" && word != "text" && word != "Text") name_unbounded(name);
+    return true;
+  });
+}
+
+BadRequest first_stage_failure(simdjson::error_code error) {
+  std::string message = "the body is not valid JSON; send one JSON object in UTF-8";
+  if (error == simdjson::EMPTY) message = "the body is empty; send one JSON object";
+  if (error == simdjson::UTF8_ERROR) message = "the body is not valid UTF-8; encode it as UTF-8";
+  return {.code = BadRequest::Code::malformed_json, .field = {}, .message = std::move(message)};
+}
+
+}  // namespace
+
+std::expected<Request, BadRequest> read_request(Operation operation, std::string_view body) {
+  Request request;
+  request.operation = operation;
+  request.dialect = exchange::DialectId::gemini;
+  request.wants_usage_event = true;  // This dialect's streams always say what they used.
+  request.body = body;
+  request.places.after_open_brace = body.find('{') + 1;
+  BadRequest failure;
+  bool good = false;
+  const auto error =
+      exchange::with_json(body, exchange::JsonPadding::present,
+                          [&](simdjson::ondemand::document& document, std::string_view text) {
+                            StrictJson json(document, text);
+                            good = RequestReader(json, request).read(document);
+                            if (!good) failure = json.failure();
+                          });
+  if (error != SUCCESS) return std::unexpected(first_stage_failure(error));
+  if (!good) return std::unexpected(std::move(failure));
+  return request;
+}
+
+}  // namespace claviger::api::gemini

@@ -1,0 +1,183 @@
+#include "provider/gemini/gemini_adapter.h"
+
+#include <fmt/format.h>
+
+#include "exchange/json_writer.h"
+#include "provider/body_edit.h"
+
+namespace claviger::provider {
+namespace {
+
+using namespace exchange;
+
+constexpr std::int64_t tokens_max = std::int64_t{1} << 53;
+constexpr std::size_t error_message_bytes_max = 1024;
+constexpr std::size_t error_code_bytes_max = 128;
+constexpr std::size_t finish_reason_bytes_max = 64;
+
+/// Source: https://ai.google.dev/api/generate-content#UsageMetadata (2026-11). The prompt's
+/// count includes what was cached; thoughts are beside the candidates' tokens and billed as
+/// output; what tools brought into the prompt is beside it and billed as input.
+class UsageReader {
+ public:
+  void read(JsonNode from) {
+    const std::int64_t prompt = count(from["promptTokenCount"]);
+    const std::int64_t tool_prompt = count(from["toolUsePromptTokenCount"]);
+    usage_.cached_input_tokens = count(from["cachedContentTokenCount"]);
+    usage_.input_tokens = prompt + tool_prompt - usage_.cached_input_tokens;
+    usage_.reasoning_tokens = count(from["thoughtsTokenCount"]);
+    usage_.output_tokens = count(from["candidatesTokenCount"]) + usage_.reasoning_tokens;
+    for (const JsonNode detail : from["promptTokensDetails"]) {
+      if (detail["modality"].text() == "AUDIO") {
+        usage_.audio_input_tokens += count(detail["tokenCount"]);
+      }
+    }
+    if (usage_.input_tokens < 0) is_impossible_ = true;
+  }
+  UsageState state() const {
+    if (is_impossible_) return UsageState::impossible;
+    return says_something_ ? UsageState::sound : UsageState::absent;
+  }
+  const Usage& usage() const { return usage_; }
+
+ private:
+  std::int64_t count(JsonNode from) {
+    if (!from.says_something()) return 0;
+    const auto number = from.integer();
+    if (!number || *number < 0 || *number > tokens_max) {
+      is_impossible_ = true;
+      return 0;
+    }
+    says_something_ = true;
+    return *number;
+  }
+
+  Usage usage_;
+  bool says_something_ = false;
+  bool is_impossible_ = false;
+};
+
+void take_usage(JsonNode from, AnswerReading& reading) {
+  if (!from.is_object()) return;
+  UsageReader reader;
+  reader.read(from);
+  reading.usage_state = reader.state();
+  if (reading.usage_state == UsageState::sound) reading.usage = reader.usage();
+}
+
+void take_error(JsonNode error, AnswerReading& reading) {
+  reading.facts.is_error = true;
+  reading.facts.error_message = clipped(error["message"].text(), error_message_bytes_max);
+  reading.facts.error_code = clipped(error["status"].text(), error_code_bytes_max);
+}
+
+AnswerReading read_response(JsonNode root, std::string_view whole) {
+  AnswerReading reading;
+  const JsonNode usage = root["usageMetadata"];
+  if (usage.is_object()) {
+    const auto begin = static_cast<std::size_t>(usage.raw().data() - whole.data());
+    reading.facts.usage = {.begin = begin, .end = begin + usage.raw().size()};
+  }
+  take_usage(usage, reading);
+  for (const JsonNode candidate : root["candidates"]) {
+    const std::string_view reason = candidate["finishReason"].text();
+    if (!reason.empty()) reading.facts.finish_reason = clipped(reason, finish_reason_bytes_max);
+  }
+  const std::string_view blocked = root["promptFeedback"]["blockReason"].text();
+  if (!blocked.empty()) reading.facts.finish_reason = clipped(blocked, finish_reason_bytes_max);
+  if (root["error"].is_object()) take_error(root["error"], reading);
+  return reading;
+}
+
+/// Whether an event could carry usage, an error or an ending. Searched, not parsed: inside a
+/// text the quotes would be escaped.
+bool may_matter(std::string_view data) {
+  for (const std::string_view word :
+       {R"("usageMetadata")", R"("error")", R"("finishReason")", R"("blockReason")"}) {
+    if (data.find(word) != std::string_view::npos) return true;
+  }
+  return false;
+}
+
+/// Each request of a batch names the model again.
+void write_batch(const Request& request, std::string_view named, std::string& out) {
+  JsonTree tree;
+  const std::string_view body = request.body;
+  std::size_t written = 0;
+  if (tree.read(body)) {
+    for (const JsonNode one : tree.root()["requests"]) {
+      const JsonNode model = one["model"];
+      if (!model.is_string()) continue;
+      const auto begin = static_cast<std::size_t>(model.raw().data() - body.data());
+      out.append(body.substr(written, begin - written)).append(named);
+      written = begin + model.raw().size();
+    }
+  }
+  out += body.substr(written);
+}
+
+std::string_view without_prefix(std::string_view model) {
+  constexpr std::string_view prefix = "models/";
+  return model.starts_with(prefix) ? model.substr(prefix.size()) : model;
+}
+
+}  // namespace
+
+std::string GeminiAdapter::path(const Profile& profile, const Request& request,
+                                std::string_view model) const {
+  std::string_view collection = profile.chat_path;
+  std::string_view verb;
+  switch (request.operation) {
+    case Operation::chat:
+      verb = request.delivery == Delivery::streamed ? "streamGenerateContent?alt=sse"
+                                                    : "generateContent";
+      break;
+    case Operation::embeddings:
+      // Callers of another dialect would need their inputs translated.
+      if (request.dialect != DialectId::gemini) return {};
+      collection = profile.embeddings_path;
+      verb = request.is_batch ? "batchEmbedContents" : "embedContent";
+      break;
+    case Operation::count_tokens:
+      collection = profile.count_tokens_path;
+      verb = "countTokens";
+      break;
+  }
+  if (collection.empty()) return {};
+  return fmt::format("{}/{}:{}", collection, without_prefix(model), verb);
+}
+
+void GeminiAdapter::write_body(const Profile& /*profile*/, const Request& request,
+                               const Edits& edits, std::string& out) const {
+  const std::string named = json_string(fmt::format("models/{}", without_prefix(edits.model)));
+  if (request.is_batch) return write_batch(request, named, out);
+  BodyEdit edit(request);
+  if (!request.places.model_value.empty()) edit.replace(request.places.model_value, named);
+  if (edits.output_tokens_max && request.operation == Operation::chat) {
+    const std::string bound = fmt::format("{}", *edits.output_tokens_max);
+    const Request::Places& places = request.places;
+    if (!places.output_max_value.empty()) {
+      edit.replace(places.output_max_value, bound);
+    } else if (!places.generation_config_open.empty()) {
+      edit.replace(places.generation_config_open,
+                   fmt::format("{{\"maxOutputTokens\":{}{}", bound,
+                               places.generation_config_is_empty ? "" : ","));
+    } else {
+      edit.add_field("generationConfig", fmt::format("{{\"maxOutputTokens\":{}}}", bound));
+    }
+  }
+  edit.write(out);
+}
+
+AnswerReading GeminiAdapter::read_answer(Operation /*operation*/, std::string_view body) const {
+  JsonTree tree;
+  return tree.read(body) ? read_response(tree.root(), body) : AnswerReading{};
+}
+
+AnswerReading GeminiAdapter::read_event(std::string_view data, const Usage& /*before*/) const {
+  JsonTree tree;
+  if (!may_matter(data) || !tree.read(data)) return {};
+  return read_response(tree.root(), data);
+}
+
+}  // namespace claviger::provider
