@@ -75,6 +75,12 @@ class SpyLedger final : public budget::Ledger {
     return real_.set_terms(std::move(terms));
   }
   Task<budget::Result<void>> remove(BudgetId budget) override { return real_.remove(budget); }
+  Task<budget::Result<void>> set_rule(budget::BudgetTerms terms) override {
+    return real_.set_rule(std::move(terms));
+  }
+  Task<budget::Result<BudgetId>> budget_of(budget::EndUser user) override {
+    return real_.budget_of(std::move(user));
+  }
   Task<budget::Result<budget::Balance>> balance(BudgetId budget) override {
     return real_.balance(budget);
   }

@@ -55,6 +55,12 @@ class CounterAfterCallLedger final : public Ledger {
     return counter_.set_terms(std::move(terms));
   }
   Task<Result<void>> remove(BudgetId budget) override { return counter_.remove(budget); }
+  Task<Result<void>> set_rule(BudgetTerms terms) override {
+    return counter_.set_rule(std::move(terms));
+  }
+  Task<Result<BudgetId>> budget_of(EndUser user) override {
+    return counter_.budget_of(std::move(user));
+  }
   Task<Result<Balance>> balance(BudgetId budget) override { return counter_.balance(budget); }
 
  private:
