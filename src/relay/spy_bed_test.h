@@ -17,7 +17,6 @@
 #include <vector>
 
 #include "access/key_format.h"
-#include "api/openai/openai_dialect.h"
 #include "base/secret.h"
 #include "budget/memory_ledger.h"
 #include "budget/scratch_folder.h"
@@ -364,7 +363,6 @@ class SpyBed : public ::testing::Test {
   KeptRecords records_;
   record::Recorder recorder_{records_, {}};
   record::Metrics metrics_{{.version = "test", .revision = ""}};
-  api::OpenAiDialect openai_;
   SpyRunner runner_;
   Limits limits_;
   Relay relay_{{.reactor = reactor_,
@@ -372,7 +370,6 @@ class SpyBed : public ::testing::Test {
                 .ledger = ledger_,
                 .recorder = recorder_,
                 .metrics = metrics_,
-                .openai = openai_,
                 .runner = &runner_,
                 .history = nullptr},
                limits_};
