@@ -13,6 +13,7 @@
 #include <sstream>
 
 #include "api/dialect.h"
+#include "exchange/json_writer.h"
 #include "exchange/sse.h"
 #include "provider/adapter.h"
 
@@ -253,7 +254,9 @@ TEST(Translation, AStreamSaysWhatTheWholeAnswerSays) {
     const std::string streamed = stream(pair.provider, pair.caller, writer->out());
     for (const exchange::Part& part : read->choices.front().content) {
       if (const auto* const text = std::get_if<exchange::Text>(&part.what)) {
-        EXPECT_NE(streamed.find(text->text), std::string::npos) << text->text;
+        const std::string written = exchange::json_string(text->text);
+        const std::string inside = written.substr(1, written.size() - 2);
+        EXPECT_NE(streamed.find(inside), std::string::npos) << inside;
       }
       if (const auto* const call = std::get_if<exchange::ToolCall>(&part.what)) {
         EXPECT_NE(streamed.find(call->name), std::string::npos) << call->name;
