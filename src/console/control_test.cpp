@@ -323,7 +323,7 @@ TEST_F(ControlApi, ACredentialThatSomebodyMovedToAnotherHostIsShownAndCanOnlyBeR
 
 TEST_F(ControlApi, TheWorkspaceStatesPricesOfItsOwnPlacesWithEverythingThatIsBilled) {
   must("POST", "/owners", R"({"name":"alice"})");
-  must("POST", "/credentials", R"({"workspace":true,"provider":"openai","key":"sk-abcdef"})");
+  must("POST", "/credentials", R"({"provider":"openai","key":"sk-abcdef"})");
   const OwnerId alice = world_->directory->find_owner("alice")->id;
   must("PUT", "/prices",
        R"({"workspace":true,"model":"openai/gpt-new","ceiling":true,"card":)"
