@@ -244,7 +244,7 @@ std::string usage_json(const Tokens& tokens, std::int64_t output_tokens) {
                      output_tokens);
 }
 
-std::string quoted(std::string_view text) {
+std::string json_of_text(std::string_view text) {
   std::string out;
   append_json_string(text, out);
   return out;
@@ -253,7 +253,7 @@ std::string quoted(std::string_view text) {
 std::string call_json(RequestNumber number, std::size_t index, std::string_view name,
                       std::string_view input) {
   return fmt::format(R"({{"type":"tool_use","id":"toolu_{}_{}","name":{},"input":{}}})", number,
-                     index, quoted(name), input);
+                     index, json_of_text(name), input);
 }
 
 std::string event(std::string_view type, std::string_view fields) {
@@ -299,11 +299,11 @@ std::string message_body(const Behaviour& behaviour, const MessagesRequest& requ
     add(call_json(number, i, what.tools[i], fmt::format(R"({{"number": {}.0}})", i)));
   }
   if (what.tools.empty()) {
-    add(fmt::format(R"({{"type":"text","text":{},"citations":null}})", quoted(what.text)));
+    add(fmt::format(R"({{"type":"text","text":{},"citations":null}})", json_of_text(what.text)));
   }
   return fmt::format(R"({{"id":"msg_{}","type":"message","role":"assistant","model":{},)"
                      R"("content":[{}],"stop_reason":"{}","stop_sequence":null,"usage":{}}})",
-                     number, quoted(request.model), content,
+                     number, json_of_text(request.model), content,
                      stop_reason(behaviour, request, tokens, what),
                      usage_json(tokens, tokens.completion_tokens));
 }
@@ -327,7 +327,7 @@ std::vector<std::string> message_events(const Behaviour& behaviour, const Messag
       "message_start",
       fmt::format(R"("message":{{"id":"msg_{}","type":"message","role":"assistant","model":{},)"
                   R"("content":[],"stop_reason":null,"stop_sequence":null,"usage":{}}})",
-                  number, quoted(request.model), usage_json(tokens, 1))));
+                  number, json_of_text(request.model), usage_json(tokens, 1))));
   events.push_back(event("ping", ""));
   if (request.thinks) {
     block(R"({"type":"thinking","thinking":"","signature":""})",
@@ -345,7 +345,7 @@ std::vector<std::string> message_events(const Behaviour& behaviour, const Messag
     constexpr std::size_t kPieceBytes = 16;
     for (std::size_t at = 0; at < what.text.size(); at += kPieceBytes) {
       pieces.push_back(fmt::format(R"({{"type":"text_delta","text":{}}})",
-                                   quoted(what.text.substr(at, kPieceBytes))));
+                                   json_of_text(what.text.substr(at, kPieceBytes))));
     }
     block(R"({"type":"text","text":""})", pieces);
   }
@@ -372,8 +372,9 @@ std::string messages_error_body(std::int64_t status, std::string_view type,
   }
   return fmt::format(
       R"({{"type":"error","error":{{"type":{},"message":{}}},"request_id":"req_fake"}})",
-      quoted(said),
-      quoted(message.empty() ? std::string_view("The fake provider was told to fail.") : message));
+      json_of_text(said),
+      json_of_text(message.empty() ? std::string_view("The fake provider was told to fail.")
+                                   : message));
 }
 
 }  // namespace claviger::fakes
