@@ -211,8 +211,7 @@ TEST_F(ControlApi, LimitsThatMeanNothingAreRefusedAndNothingIsStored) {
     EXPECT_EQ(said.error("code"), "bad_value") << limit;
   }
   for (const char* const body :
-       {R"({"scope":"workspace","limit_usd":"1","per":""})",
-        R"({"scope":"workspace","limit_usd":"1","per":"0d"})",
+       {R"({"scope":"workspace","limit_usd":"1","per":"0d"})",
         R"({"scope":"workspace","limit_usd":"1","per":"day","time_zone":"Mars/Olympus"})",
         R"({"scope":"workspace","limit_usd":"1","per":"day","when_exhausted":"downgrade"})",
         R"({"scope":"workspace","limit_usd":"1","per":"day","downgrade_to":["a/b"]})",
@@ -220,6 +219,9 @@ TEST_F(ControlApi, LimitsThatMeanNothingAreRefusedAndNothingIsStored) {
         R"("downgrade_to":["a b"]})"}) {
     EXPECT_EQ(ask("POST", "/budgets", body).error("code"), "bad_value") << body;
   }
+  EXPECT_EQ(
+      ask("POST", "/budgets", R"({"scope":"workspace","limit_usd":"1","per":""})").error("code"),
+      "missing_field");
   EXPECT_EQ(must("GET", "/budgets").count(), 0u);
 }
 

@@ -4,6 +4,8 @@
 
 #include <vector>
 
+#include "exchange/json_tree.h"
+#include "exchange/json_writer.h"
 #include "fault/engine.h"
 #include "fault/rules.h"
 
@@ -64,6 +66,16 @@ Failure failure_of(const Job& job, const fault::Verdict& verdict, int status, st
   return answer;
 }
 
+/// The provider's own words, in the shapes in which they come inside a good status.
+std::string words_inside(std::string_view json) {
+  constexpr std::size_t kWordsBytesMax = 1024;
+  exchange::JsonTree tree;
+  if (!tree.read(json)) return {};
+  const exchange::JsonNode error = tree.root()["error"];
+  const std::string_view words = error.is_string() ? error.text() : error["message"].text();
+  return std::string(exchange::clipped(words, kWordsBytesMax));
+}
+
 }  // namespace
 
 AnswerHead::AnswerHead(const net::http::ResponseHead& head) : status_(head.status) {
@@ -120,9 +132,10 @@ Failure judged_error_inside(const Job& job, std::string_view json, fault::Failur
   seen.body = json;
   const fault::Verdict verdict = judge_among_neighbours(job, seen, failures, now);
   constexpr int kBadGateway = 502;
+  const std::string words = words_inside(json);
   return failure_of(job, verdict, kBadGateway,
                     fmt::format("{} answered with an error inside a good status: {}", seen.provider,
-                                verdict.say));
+                                words.empty() ? verdict.say : words));
 }
 
 Failure judged_connection(const Job& job, const net::ConnectFailure& failure) {

@@ -26,7 +26,7 @@ std::string_view default_config_text() {
 # attempts_max = 3                # Tries for one request, fallbacks included; 1: none again.
 # retry_pause_seconds_max = 5     # Longer pauses are left to the caller.
 # connect_seconds_max = 10        # Reaching a provider: name, TCP and TLS together.
-# end_users_max = 100000          # Budgets that rules for each end user may make.
+# end_users_max = 100000          # (restart) Budgets that rules for each end user may make.
 # budget_wait_seconds_max = 30    # A request waits so long for money that others hold.
 # first_byte_seconds_max = 600    # Until a provider's answer begins.
 # idle_seconds_max = 120          # Between two pieces of an answer.
