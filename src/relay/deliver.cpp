@@ -308,8 +308,11 @@ Task<Done> Relay::pass_on_error(Job& job, std::string_view event) {
   failure->request = job.record.id;
   job.record.error_code = failure->code;
   job.record.at_fault = failure->at_fault;
-  const std::string annotated =
-      fmt::format("data: {}\n\n", on_one_line(job.dialect.annotated_error_body(data, *failure)));
+  // By its type, SDKs of a dialect that has one tell an error from an answer.
+  const std::string_view type = exchange::event_type(event);
+  const std::string type_line = type.empty() ? "" : fmt::format("event: {}\n", type);
+  const std::string annotated = fmt::format(
+      "{}data: {}\n\n", type_line, on_one_line(job.dialect.annotated_error_body(data, *failure)));
   co_return co_await send_piece(job, annotated);
 }
 

@@ -830,6 +830,20 @@ TEST_F(RelayTest, AnErrorInATranslatedStreamIsSaidAndNotDressedUp) {
   EXPECT_THAT(answer, Not(HasSubstr("message_stop")));
 }
 
+TEST_F(RelayTest, AnErrorInAStreamOfTheSameDialectKeepsItsType) {
+  provider_says_ = {
+      stream_head(),
+      chunk("event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\","
+            "\"message\":\"Overloaded\"}}\n\n"),
+      "0\r\n\r\n"};
+  const std::string answer = ask(
+      R"({"model":"cave/claude-x","max_tokens":50,"stream":true,"messages":[{"role":"user","content":"hi"}]})",
+      "/v1/messages");
+  EXPECT_THAT(answer, HasSubstr("event: error\ndata: "));
+  EXPECT_THAT(answer, HasSubstr("Overloaded"));
+  EXPECT_THAT(answer, HasSubstr(R"("claviger":{)"));
+}
+
 const std::string kClaudeSays =
     R"({"id":"msg_1","type":"message","role":"assistant","model":"claude-x","content":[{"type":"thinking","thinking":"hm","signature":"SIG"},{"type":"text","text":"hello"},{"type":"tool_use","id":"t1","name":"f","input":{"a": 1.0}}],"stop_reason":"tool_use","stop_sequence":null,"usage":{"input_tokens":4,"cache_read_input_tokens":6,"output_tokens":5},"new_field":[1,2]})";
 

@@ -52,7 +52,7 @@ def main() -> int:
     with checks.story("the real ledger"):
         soak.check(checks, soak.Options(seed=SEED, kills=KILLS), say)
     with checks.story("a counter after the call"), server_is(counting_server()):
-        options = soak.Options(seed=SEED, kills=KILLS, stops_at_violation=True)
+        options = soak.Options(seed=SEED, kills=KILLS)
         report = soak.soak(options, say)
         for line in report.lines():
             say(line)
