@@ -33,10 +33,8 @@ namespace claviger::budget {
 /// Is told when a budget on which somebody waits may have room. Threads: any; must be quick.
 class RoomListener {
  public:
-  virtual void room_grew(BudgetId budget) noexcept = 0;
-
- protected:
   virtual ~RoomListener() = default;
+  virtual void room_grew(BudgetId budget) noexcept = 0;
 };
 
 /// One budget's money. What requests change stands in one cache line.

@@ -16,7 +16,8 @@ catalog::Price price(std::int64_t input, std::int64_t output) {
   return result;
 }
 
-exchange::Request text_request(const std::string& body) {
+/// `body` outlives the request, which only looks at it.
+exchange::Request text_request(std::string_view body) {
   exchange::Request request;
   request.body = body;
   return request;

@@ -120,7 +120,7 @@ Task<Done> Relay::read_no_answer(Job& job, net::ProviderExchange& provider) {
   net::Buffer body;
   auto read = co_await read_whole(job, provider, body, limits_.error_bytes_max);
   if (job.record.caller_left) co_return Done{};
-  if (!read && body.size() == 0) co_return no(std::move(read.error()));
+  if (!read && body.empty()) co_return no(std::move(read.error()));
   mask(body, key_of(job));
   co_return no(judged_answer(job, head, body.bytes(), parts_.failures, parts_.reactor.now()));
 }

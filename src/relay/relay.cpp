@@ -358,7 +358,7 @@ Task<void> Relay::answer_error(net::ServerConnection& caller, const api::Dialect
   net::http::HeadWriter head = caller.answer(error.status);
   add_error_headers(head, error);
   if (job != nullptr) add_job_headers(head, *job);
-  const bool is_theirs = job != nullptr && job->attempt.provider_error.size() > 0;
+  const bool is_theirs = job != nullptr && !job->attempt.provider_error.empty();
   const std::string body =
       is_theirs ? dialect.annotated_error_body(job->attempt.provider_error.bytes(), error)
                 : dialect.error_body(error);

@@ -88,6 +88,7 @@ AnswerHead::AnswerHead(const net::http::ResponseHead& head) : status_(head.statu
 
 std::vector<fault::HeaderField> AnswerHead::fields() const {
   std::vector<fault::HeaderField> views;
+  views.reserve(fields_.size());
   for (const auto& [name, value] : fields_) views.push_back({name, value});
   return views;
 }

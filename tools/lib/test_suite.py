@@ -242,7 +242,8 @@ def headers_of_objects() -> dict[str, list[str]]:
     listed = subprocess.run(["ninja", "-C", str(BUILD / "dev"), "-t", "deps"], capture_output=True, text=True, check=False)
     read: dict[str, list[str]] = {}
     for block in listed.stdout.split("\n\n"):
-        names = [line.strip() for line in block.splitlines()[1:]]
+        # A cache of compilations may have written them relative to the build folder.
+        names = [os.path.normpath(BUILD / "dev" / line.strip()) for line in block.splitlines()[1:]]
         ours = [name for name in names if name.startswith(f"{ROOT}/src/")]
         if ours:
             read[str(pathlib.Path(ours[0]).relative_to(ROOT))] = ours
