@@ -105,6 +105,7 @@ void Alerts::look_at(const WatchedBudget& watched, const budget::Balance& balanc
 
 void Alerts::publish_passed() {
   std::vector<Passed> passed;
+  passed.reserve(passed_.size());
   for (const auto& [id, one] : passed_) passed.push_back(one);
   auto next = std::make_shared<const PassedThresholds>(std::move(passed));
   const bool is_same =

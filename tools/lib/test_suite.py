@@ -26,6 +26,8 @@ from test_counting import Count, count_gtest, count_lines, count_status
 # Where data races, lifetime errors and torn arithmetic would cost somebody money or a key.
 # Parsers meet AddressSanitizer in their fuzzers.
 SANITIZED_ROOMS = ["net", "access", "budget", "vault", "record", "relay"]
+# Where threads meet.
+THREADED_ROOMS = ["net", "budget", "record", "alert"]
 PROOF_SUFFIXES = ("_test.cpp", "_fuzz.cpp", "_bench.cpp")
 
 BUILD_SECONDS_MAX = 1500
@@ -163,8 +165,8 @@ def symbolizer() -> str:
     return shutil.which("llvm-symbolizer-19") or shutil.which("llvm-symbolizer") or ""
 
 
-def sanitized(context: Context, preset: str, environment: dict[str, str]) -> Count:
-    names = [f"{room}_test" for room in SANITIZED_ROOMS if any((ROOT / "src" / room).rglob("*_test.cpp"))]
+def sanitized(context: Context, preset: str, rooms: list[str], environment: dict[str, str]) -> Count:
+    names = [f"{room}_test" for room in rooms if any((ROOT / "src" / room).rglob("*_test.cpp"))]
     count = build(context, preset, names, BUILD_SECONDS_MAX)
     if not count.failed:
         count.add(run_units(preset, lambda name: name in names, context.environment | environment))
@@ -174,13 +176,13 @@ def sanitized(context: Context, preset: str, environment: dict[str, str]) -> Cou
 def part_asan(context: Context) -> Count:
     """AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer where it matters most."""
     options = f"detect_leaks=1:strict_string_checks=1:external_symbolizer_path={symbolizer()}"
-    return sanitized(context, "asan", {"ASAN_OPTIONS": options, "UBSAN_OPTIONS": "print_stacktrace=1"})
+    return sanitized(context, "asan", SANITIZED_ROOMS, {"ASAN_OPTIONS": options, "UBSAN_OPTIONS": "print_stacktrace=1"})
 
 
 def part_tsan(context: Context) -> Count:
-    """ThreadSanitizer on the same rooms."""
+    """ThreadSanitizer where threads meet."""
     options = f"second_deadlock_stack=1:external_symbolizer_path={symbolizer()}"
-    return sanitized(context, "tsan", {"TSAN_OPTIONS": options})
+    return sanitized(context, "tsan", THREADED_ROOMS, {"TSAN_OPTIONS": options})
 
 
 def run_fuzzer(context: Context, name: str, program: pathlib.Path) -> Count:
@@ -388,7 +390,7 @@ def main() -> int:
     going.add_argument("--keep-going", action="store_true", help="run every part whatever fails (the default)")
     going.add_argument("--stop-at-first", action="store_true", help="stop after the first part that fails")
     parser.add_argument("--list", action="store_true", help="say what the parts are")
-    parser.add_argument("--tidy-seconds", type=int, default=480, help="how long clang-tidy may take (%(default)s)")
+    parser.add_argument("--tidy-seconds", type=int, default=120, help="how long clang-tidy may take (%(default)s)")
     parser.add_argument("--fuzz-seconds", type=int, default=5, help="how long each fuzzer runs (%(default)s)")
     arguments = parser.parse_args()
     if arguments.list:

@@ -147,6 +147,7 @@ void Writer::tool_result(const ToolResult& result, CacheMark mark) {
   json_.open_object().field("role", "tool").field("tool_call_id", result.call_id);
   json_.key("content");
   std::vector<const Part*> parts;
+  parts.reserve(result.content.size());
   for (const Part& part : result.content) parts.push_back(&part);
   if (parts.empty()) {
     json_.string("");
