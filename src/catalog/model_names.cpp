@@ -141,6 +141,7 @@ FoundModel resolve_model(const PriceBook& book, std::string_view provider, std::
   };
   // Each step adds to what there is to try; earlier ones carry more of the name.
   for (std::size_t i = 0; i < tries.size() && tries.size() < tries_max; ++i) {
+    // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): `tries` grows meanwhile.
     const Try current = tries[i];
     if (const Model* const model = book.find(canonical, current.name)) return {.model = model};
     consider(without_path(current.name, canonical), current.was_dated);

@@ -96,6 +96,7 @@ Chat answers of providers that speak OpenAI's dialect are watched, with one choi
 void write_rules(const RuleBook& book, std::string& out) {
   out += "\n## Where each verdict comes from\n";
   std::vector<const RuleSet*> sets;
+  sets.reserve(book.sets.size());
   for (const RuleSet& set : book.sets) sets.push_back(&set);
   std::ranges::sort(sets, {}, [](const RuleSet* set) { return set->title; });
   for (const RuleSet* set : sets) {
