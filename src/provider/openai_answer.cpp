@@ -169,6 +169,7 @@ void AnswerReader::read_usages(std::string_view text) {
     const exchange::Span place = usages_[i];
     if (!tree.read(text.substr(place.begin, place.end - place.begin))) {
       reading_.usage_state = UsageState::impossible;
+      reading_.facts.usage = {};  // What is no JSON is not edited either.
       return;
     }
     reader.read_usage(tree.root());

@@ -31,10 +31,10 @@ void check(const AnswerReading& reading) {
   for (const std::int64_t tokens :
        {usage.input_tokens, usage.cached_input_tokens, usage.cache_write_tokens,
         usage.output_tokens, usage.reasoning_tokens, usage.audio_input_tokens}) {
-    require(tokens >= 0 && tokens <= exchange::count_max);
+    require(tokens >= 0 && tokens <= claviger::exchange::count_max);
   }
   require(usage.audio_input_tokens <= usage.input_tokens);
-  require(usage.total_input_tokens() <= exchange::count_max);
+  require(usage.total_input_tokens() <= claviger::exchange::count_max);
   if (usage.stated_cost) require(!usage.stated_cost->is_negative());
 }
 
