@@ -83,6 +83,9 @@ class RelayTest : public ::testing::Test {
     constexpr std::string_view openai = "https://api.openai.com/v1";
     toml.replace(toml.find(openai), openai.size(),
                  "http://127.0.0.1:" + std::to_string(provider_listener_->port()) + "/v1");
+    constexpr std::string_view cave = "id = \"anthropic-compatible\"\n";
+    toml.insert(toml.find(cave) + cave.size(),
+                "count_tokens_path = \"/v1/messages/count_tokens\"\n");
     return provider::Profiles::parse(toml);
   }
 
@@ -954,6 +957,21 @@ TEST_F(RelayTest, TokensAreCountedByAnEstimateThatSaysSoWhereTheProviderCannot) 
   EXPECT_EQ(provider_requests_, 0);
   EXPECT_EQ(balance().spent, NanoUsd(0));
   EXPECT_EQ(balance().held, NanoUsd(0));
+}
+
+TEST_F(RelayTest, CountingCostsNothingWhateverItsAnswerSaysAndWithoutAPrice) {
+  for (const auto& price : {std::optional(test_price()), std::optional<catalog::Price>()}) {
+    publish(price);
+    provider_says_ = {
+        json_answer(R"({"input_tokens":5,"usage":{"input_tokens":5,"output_tokens":900}})")};
+    const std::string answer =
+        ask(R"({"model":"cave/claude-x","messages":[{"role":"user","content":"hi"}]})",
+            "/v1/messages/count_tokens");
+    EXPECT_THAT(answer, HasSubstr("HTTP/1.1 200"));
+    EXPECT_EQ(record().cost, NanoUsd(0));
+    EXPECT_EQ(balance().spent, NanoUsd(0));
+  }
+  EXPECT_EQ(provider_requests_, 2);
 }
 
 TEST_F(RelayTest, ModelsAreListedInTheDialectOfWhoeverAsks) {

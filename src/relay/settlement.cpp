@@ -66,6 +66,8 @@ bool may_be_billed(const Job& job) {
 
 TrueCost true_cost(const Job& job) {
   using budget::Certainty;
+  // Counting is free, whatever its answer says, and needs no price.
+  if (job.operation == exchange::Operation::count_tokens) return {NanoUsd(0), Certainty::billed};
   switch (job.attempt.usage_state) {
     case provider::UsageState::sound: {
       // A running count of a stream that broke off says what was counted, not what is billed.
