@@ -52,6 +52,7 @@ def main() -> int:
             home.add_credential("alice", "anthropic", f"http://127.0.0.1:{fake.port}", PROVIDER_KEY)
             home.add_credential("alice", "openai", fake.base_url, PROVIDER_KEY)
             home.set_budget("owner:alice", "5.00")
+            fake.behave(delay_ms_between_events=20)  # So that a caller can leave in the middle of a stream.
             claude = "anthropic/claude-haiku-4-5"
             call(checks, server, home.create_key("alice", "notes"), f"{claude},openai/gpt-4o-mini", claude)
     with checks.story("the SDK at a real model"), real_model.running() as world:

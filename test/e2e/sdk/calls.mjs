@@ -1,9 +1,11 @@
 // The unmodified OpenAI SDK for Node against a running server. Started by node_sdk_test.py,
 // which brings the server up and says in the environment where it is.
-// Prints one line per check: `ok NAME` or `not ok NAME: why`.
+// Prints one line per check (checks.mjs).
 
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
+
+import { checksOf, readRecord } from './checks.mjs';
 
 const { SDK_FOLDER, BASE_URL, MODEL, KEY, POOR_KEY, NARROW_KEY, BAD_KEY } = process.env;
 const require = createRequire(pathToFileURL(`${SDK_FOLDER}/`));
@@ -14,23 +16,9 @@ const long = [{ role: 'user', content: 'Write a very long story about the sea.' 
 const withKey = (apiKey, maxRetries = 0) => new OpenAI({ baseURL: BASE_URL, apiKey, maxRetries, timeout: 60_000 });
 const sdk = withKey(KEY);
 
-const requestUrl = (id) => `${BASE_URL}/requests/${id}`;
+const record = (id) => readRecord(`${BASE_URL}/requests/${id}`, KEY);
 
-let failed = 0;
-function check(name, holds, why = '') {
-  if (holds) return console.log(`ok node-sdk: ${name}`);
-  failed += 1;
-  const seen = typeof why === 'string' ? why : JSON.stringify(why);
-  console.log(`not ok node-sdk: ${name}: ${String(seen).replace(/\s+/g, ' ').slice(0, 600)}`);
-}
-
-async function story(name, tell) {
-  try {
-    await tell();
-  } catch (error) {
-    check(name, false, error.stack ?? String(error));
-  }
-}
+const { check, story, finish } = checksOf('node-sdk');
 
 async function refused(name, kind, status, call) {
   let error;
@@ -43,17 +31,6 @@ async function refused(name, kind, status, call) {
   const verdict = error?.error?.claviger;
   check(`${name}: the verdict says what to do`, verdict?.say?.length > 0 && verdict?.remedy?.length > 0, error?.error);
   return error;
-}
-
-// The record is written off the request's way: it may take a moment.
-async function record(id) {
-  for (let attempt = 0; attempt < 250; attempt += 1) {
-    const answer = await fetch(requestUrl(id), { headers: { authorization: `Bearer ${KEY}` } });
-    if (answer.ok) return answer.json();
-    await answer.arrayBuffer();
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  throw new Error(`no record of ${id} within 5 s`);
 }
 
 await story('plain', async () => {
@@ -131,4 +108,4 @@ await story('errors', async () => {
   await refused('a stream with a bad key', OpenAI.AuthenticationError, 401, streamed);
 });
 
-process.exit(failed === 0 ? 0 : 1);
+finish();
