@@ -22,8 +22,8 @@ using std::chrono::sys_days;
 constexpr std::int64_t picos_max = 1'000'000'000'000'000;
 
 /// Leaves the reading of a row; read_price_row() catches it.
-[[noreturn]] void fail(std::string what) {
-  throw std::runtime_error(std::move(what));
+[[noreturn]] void fail(const std::string& what) {
+  throw std::runtime_error(what);
 }
 
 std::string text(const JsonNode& value) {
