@@ -112,6 +112,14 @@ struct AnswerFacts {
   /// Where the usage object stands in the text that was read; empty where there is none, or
   /// the text is not one whole JSON object.
   Span usage;
+  /// What the first choice of a whole answer says, in the text that was read; each may be empty.
+  /// OpenAI's dialect alone tells it, on the way: it costs next to nothing there.
+  struct Said {
+    Span text;        ///< Of the message, between its quotes, escapes and all.
+    Span refusal;     ///< Likewise.
+    Span tool_calls;  ///< The array.
+  };
+  Said said;
   std::string error_message;  ///< For is_error; bounded to 1 KiB.
   std::string error_code;
 };

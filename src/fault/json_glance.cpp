@@ -39,7 +39,13 @@ std::string unescaped(std::string_view raw, std::size_t bytes_max) {
   std::string out;
   out.reserve(std::min(raw.size(), bytes_max));
   for (std::size_t i = 0; i < raw.size() && out.size() < bytes_max; ++i) {
-    if (raw[i] != '\\' || i + 1 >= raw.size()) {
+    const std::size_t plain = std::min(raw.find('\\', i), raw.size()) - i;
+    if (plain > 0) {
+      out += raw.substr(i, std::min(plain, bytes_max - out.size()));
+      i += plain - 1;
+      continue;
+    }
+    if (i + 1 == raw.size()) {
       out += raw[i];
       continue;
     }

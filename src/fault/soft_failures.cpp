@@ -27,13 +27,12 @@ bool begins_like_refusal(std::string_view begin) {
       "i'm sorry, i can't",         "i cannot assist with",    "i can't assist with",
       "i can't help with that",     "i cannot help with that", "i'm unable to assist",
       "i am unable to assist with", "i cannot fulfill this",   "i can't comply with"};
+  begin.remove_prefix(std::min(begin.find_first_not_of(" \n\t"), begin.size()));
+  if (begin.empty() || lower(begin.front()) != 'i') return false;  // All of them do.
   std::string text;
   for (const char c : begin) text += lower(c);
-  const std::size_t start = text.find_first_not_of(" \n\t");
-  if (start == std::string::npos) return false;
-  return std::ranges::any_of(kBegins, [&](std::string_view words) {
-    return text.compare(start, words.size(), words) == 0;
-  });
+  return std::ranges::any_of(kBegins,
+                             [&](std::string_view words) { return text.starts_with(words); });
 }
 
 template <std::size_t N>
@@ -122,37 +121,29 @@ void AnswerWatch::text(std::string_view piece) {
     for (const char c : piece) json_.take(c);
   }
   if (expected_.is_latin) note_script(piece);
-  if (!loops_) note_loop(piece);
-}
-
-/// A period of up to half the ring that repeats for hundreds of words is no style.
-void AnswerWatch::note_loop(std::string_view piece) {
-  constexpr std::uint16_t kRepeatedWordsMin = 120;
-  constexpr std::uint16_t kRepetitionsMin = 8;
-  for (const char c : piece) {
-    if (!is_blank(c)) {
-      word_ = (word_ ^ static_cast<unsigned char>(c)) * 16777619U;
-      continue;
-    }
-    if (word_ == 0) continue;
-    for (std::size_t period = 1; period <= repeating_.size(); ++period) {
-      std::uint16_t& length = repeating_[period - 1];
-      const bool same = words_seen_ >= period && words_[(words_seen_ - period) % kRing] == word_;
-      length = same ? static_cast<std::uint16_t>(std::min(length + 1, 60'000)) : 0;
-      if (length >= kRepeatedWordsMin && length >= period * kRepetitionsMin) loops_ = true;
-    }
-    words_[words_seen_++ % kRing] = word_;
-    word_ = 0;
-  }
+  loop_.take(piece);
 }
 
 /// Letters of Latin script, and of those whose characters begin with a byte that no Latin letter
-/// has in UTF-8 (Greek and beyond: 0xCE and above, but for punctuation and signs, 0xE2).
+/// has in UTF-8 (Greek and beyond: 0xCE and above, but for punctuation and signs, 0xE2). In blocks
+/// whose counts fit into a byte, so that many bytes are counted at once.
 void AnswerWatch::note_script(std::string_view piece) {
-  for (const char c : piece) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((lower(c) >= 'a' && lower(c) <= 'z') || (byte >= 0xC3 && byte <= 0xCA)) ++latin_letters_;
-    if ((byte >= 0xCE && byte < 0xE2) || (byte >= 0xE3 && byte < 0xF0)) ++other_letters_;
+  constexpr std::size_t kBlock = 240;
+  while (!piece.empty()) {
+    const std::string_view block = piece.substr(0, kBlock);
+    std::uint8_t latin = 0;
+    std::uint8_t other = 0;
+    for (const char c : block) {
+      const auto byte = static_cast<std::uint8_t>(c);
+      const auto letter = static_cast<std::uint8_t>((byte | 0x20U) - 'a');
+      const bool is_latin = letter < 26U || (byte >= 0xC3 && byte <= 0xCA);
+      const bool is_other = byte >= 0xCE && byte < 0xF0 && byte != 0xE2;
+      latin = static_cast<std::uint8_t>(latin + (is_latin ? 1 : 0));
+      other = static_cast<std::uint8_t>(other + (is_other ? 1 : 0));
+    }
+    latin_letters_ += latin;
+    other_letters_ += other;
+    piece.remove_prefix(block.size());
   }
 }
 
@@ -212,7 +203,7 @@ SoftFailures AnswerWatch::result() const {
       other_letters_ > 4 * latin_letters_) {
     found.add(SoftFailure::wrong_language);
   }
-  if (loops_) found.add(SoftFailure::loop);
+  if (loop_.loops()) found.add(SoftFailure::loop);
   constexpr std::int64_t kTokensThatTell = 512;
   if (expected_.is_own_endpoint && tokens_counted_ > 0 &&
       expected_.input_tokens > kTokensThatTell &&

@@ -13,6 +13,8 @@
 #include <string_view>
 #include <vector>
 
+#include "fault/loop_watch.h"
+
 namespace claviger::fault {
 
 enum class SoftFailure : std::uint8_t {
@@ -109,7 +111,6 @@ class AnswerWatch {
     std::string key_;
     std::vector<std::string> missing_;
   };
-  void note_loop(std::string_view piece);
   void note_script(std::string_view piece);
 
   Expectation expected_;
@@ -123,13 +124,7 @@ class AnswerWatch {
   bool was_cut_ = false;
   bool was_filtered_ = false;
   std::int64_t tokens_counted_ = 0;
-  // Loops: the last words as hashes, and how long a period has been repeating.
-  static constexpr std::size_t kRing = 64;
-  std::array<std::uint32_t, kRing> words_{};
-  std::size_t words_seen_ = 0;
-  std::uint32_t word_ = 0;
-  std::array<std::uint16_t, kRing / 2> repeating_{};
-  bool loops_ = false;
+  LoopWatch loop_;
   std::uint64_t latin_letters_ = 0;
   std::uint64_t other_letters_ = 0;
 };

@@ -72,8 +72,10 @@ TEST(SoftFailures, TheSameWordsAgainAndAgain) {
 }
 
 TEST(SoftFailures, AnotherScriptThanTheUsers) {
-  std::string chinese;
-  for (int i = 0; i < 60; ++i) chinese += "这是一个例子";
+  const std::string chinese =
+      "天地玄黃宇宙洪荒日月盈昃辰宿列張寒來暑往秋收冬藏閏餘成歲律呂調陽雲騰致雨露結為霜金生麗水玉出"
+      "崑岡劍"
+      "號巨闕珠稱夜光果珍李柰菜重芥薑海鹹河淡鱗潛羽翔龍師火帝鳥官人皇始制文字乃服衣裳";
   EXPECT_EQ(found_in(chinese, {.is_latin = true}), "wrong_language");
   EXPECT_EQ(found_in(chinese), "");
   EXPECT_EQ(

@@ -87,6 +87,7 @@ class AnswerReader {
   bool field(std::string_view key, value& inner);
   bool choices(value& list);
   bool choice(value& inner);
+  bool message(value& inner);
   void usage(value& inner);
   void read_usages(std::string_view text);
   bool groq(value& inner);
@@ -94,11 +95,14 @@ class AnswerReader {
   static std::string text_of(value& inner, std::size_t bytes_max);
 
   exchange::Span place_of(const char* begin, value& object) const;
+  exchange::Span span_of(std::string_view part) const;
+  exchange::Span inside_string(value& inner) const;
 
   AnswerReading& reading_;
   std::string_view text_;
   bool has_answer_ = false;
   bool has_choice_ = false;
+  bool is_first_choice_ = false;
   bool says_object_error_ = false;
   std::string message_;
   std::string detail_;
@@ -158,8 +162,7 @@ void AnswerReader::usage(value& inner) {
     return;
   }
   if (usages_count_ == usages_max) return;
-  const auto from = static_cast<std::size_t>(json.data() - text_.data());
-  usages_[usages_count_++] = {.begin = from, .end = from + json.size()};
+  usages_[usages_count_++] = span_of(json);
 }
 
 void AnswerReader::read_usages(std::string_view text) {
@@ -221,6 +224,7 @@ bool AnswerReader::choices(value& list) {
   for (auto item : array) {
     value element;
     if (std::move(item).get(element) != SUCCESS) return false;
+    is_first_choice_ = !has_choice_;
     has_choice_ = true;
     if (is(element, json_type::object) && !choice(element)) return false;
   }
@@ -235,8 +239,38 @@ bool AnswerReader::choice(value& inner) {
     // OpenRouter reports a failure of whoever served inside the choice
     // (https://openrouter.ai/docs/api-reference/errors, 2026-11).
     if (key == "error") return error(part);
+    if (key == "message" && is_first_choice_ && is(part, json_type::object)) return message(part);
     return true;
   });
+}
+
+/// Only where it stands.
+bool AnswerReader::message(value& inner) {
+  AnswerFacts::Said& said = reading_.facts.said;
+  return each_field(inner.get_object(), [&](std::string_view key, value part) {
+    if (key == "content") said.text = inside_string(part);
+    if (key == "refusal") said.refusal = inside_string(part);
+    if (key == "tool_calls" && is(part, json_type::array)) {
+      simdjson::ondemand::array calls;
+      std::string_view json;
+      if (part.get_array().get(calls) != SUCCESS || calls.raw_json().get(json) != SUCCESS) {
+        return false;
+      }
+      said.tool_calls = span_of(json);
+    }
+    return true;
+  });
+}
+
+exchange::Span AnswerReader::span_of(std::string_view part) const {
+  const auto begin = static_cast<std::size_t>(part.data() - text_.data());
+  return {.begin = begin, .end = begin + part.size()};
+}
+
+exchange::Span AnswerReader::inside_string(value& inner) const {
+  const std::string_view token = trimmed(inner.raw_json_token());
+  if (token.size() < 2 || token.front() != '"' || token.back() != '"') return {};
+  return span_of(token.substr(1, token.size() - 2));
 }
 
 /// Whether behind `key`, which stands at `at`, there is anything but `: null`.

@@ -176,7 +176,7 @@ Task<Done> Relay::deliver_whole(Job& job, net::ProviderExchange& provider) {
     job.caller.close_after_answer();
     job.record.caller_left = true;
   }
-  if (job.attempt.soft_watch) job.attempt.soft_watch->answer(body.bytes());
+  if (job.attempt.soft_watch) job.attempt.soft_watch->answer(body.bytes(), reading.facts.said);
   note_soft_failures(job);
   co_return Done{};
 }

@@ -49,12 +49,16 @@ void expect_form(std::string_view form_json, fault::Expectation& expected) {
 
 /// No byte of another script: neither raw nor escaped.
 bool is_all_latin(std::string_view body) {
-  return std::ranges::none_of(body,
-                              [](char c) {
-                                const auto byte = static_cast<unsigned char>(c);
-                                return byte >= 0xCE && byte != 0xE2;
-                              }) &&
-         body.find("\\u") == std::string_view::npos;
+  constexpr std::size_t kBlock = 64;  // Looked at together, so that the loop has no way out inside.
+  for (std::size_t at = 0; at < body.size(); at += kBlock) {
+    std::uint8_t others = 0;
+    for (const char c : body.substr(at, kBlock)) {
+      const auto byte = static_cast<std::uint8_t>(c);
+      others |= static_cast<std::uint8_t>(byte >= 0xCE && byte != 0xE2 ? 1 : 0);
+    }
+    if (others != 0) return false;
+  }
+  return body.find("\\u") == std::string_view::npos;
 }
 
 /// The inside of the string behind `"key":`, escapes and all; empty where there is none.
@@ -100,11 +104,7 @@ void SoftWatch::event(std::string_view data) {
   if (at == std::string_view::npos) return;
   const std::string_view delta = data.substr(at);
   const std::string_view content = string_behind(delta, "\"content\"");
-  if (content.find('\\') == std::string_view::npos) {
-    if (!content.empty()) watch_.text(content);
-  } else {
-    watch_.text(fault::unescaped(content, kTextBytesMax));
-  }
+  escaped_text(content);
   if (!string_behind(delta, "\"refusal\"").empty()) watch_.refusal();
   if (delta.find("\"tool_calls\"") != std::string_view::npos) delta_with_tools(data);
 }
@@ -123,16 +123,26 @@ void SoftWatch::delta_with_tools(std::string_view data) {
   }
 }
 
-void SoftWatch::answer(std::string_view body) {
-  const JsonGlance glance(body);
-  const auto message = glance.root()["choices"].at(0)["message"];
-  watch_.text(message["content"].text(kTextBytesMax));
-  if (!message["refusal"].text(8).empty()) watch_.refusal();
-  const auto calls = message["tool_calls"];
+void SoftWatch::answer(std::string_view body, const exchange::AnswerFacts::Said& said) {
+  escaped_text(exchange::at(body, said.text));
+  if (!said.refusal.empty()) watch_.refusal();
+  if (said.tool_calls.empty()) return;
+  const JsonGlance glance(exchange::at(body, said.tool_calls));
+  const auto calls = glance.root();
   for (std::size_t i = 0; i < calls.size(); ++i) {
     const auto function = calls.at(i)["function"];
     watch_.tool_call(i, function["name"].text(256),
                      function["arguments"].text(fault::AnswerWatch::argument_bytes_max + 1));
+  }
+}
+
+/// What stands between the quotes of a string.
+void SoftWatch::escaped_text(std::string_view content) {
+  if (content.empty()) return;
+  if (content.find('\\') == std::string_view::npos) {
+    watch_.text(content.substr(0, kTextBytesMax));
+  } else {
+    watch_.text(fault::unescaped(content, kTextBytesMax));
   }
 }
 

@@ -3,9 +3,10 @@
 /// What of an answer the watch for soft failures sees (fault/soft_failures.h): its text, its tool
 /// calls, why it ended. Only answers of providers that speak OpenAI's dialect are watched yet.
 ///
-/// Cost: of a stream's event two searches and one pass over its text; of a request that names
-/// tools or a form, one look at those, while the provider is already at work. One object of some
-/// hundred bytes for each answer under way.
+/// Every success pays for this, so it must stay cheap: of a whole answer one pass over its text,
+/// eight and more bytes at a time; of a stream's event two searches and the same; of a request one
+/// pass, and one look at its tools or its form where it has them, while the provider is already at
+/// work. One object of some hundred bytes for each answer under way.
 
 #include <memory>
 #include <string>
@@ -23,13 +24,14 @@ class SoftWatch {
 
   /// The data of a stream's event.
   void event(std::string_view data);
-  /// A whole answer.
-  void answer(std::string_view body);
+  /// A whole answer, and where in it stands what it says.
+  void answer(std::string_view body, const exchange::AnswerFacts::Said& said);
   /// At the end: names of what was found, with commas between; empty for nothing.
   std::string found(std::string_view finish_reason, std::int64_t input_tokens_counted);
 
  private:
   explicit SoftWatch(fault::Expectation expectation) : watch_(std::move(expectation)) {}
+  void escaped_text(std::string_view content);
   void delta_with_tools(std::string_view data);
 
   fault::AnswerWatch watch_;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "provider/openai_answer.h"
+
 namespace claviger::relay {
 namespace {
 
@@ -9,6 +11,11 @@ exchange::Request asking(std::string_view body) {
   exchange::Request request;
   request.body = body;
   return request;
+}
+
+void answer(SoftWatch& watch, std::string_view body) {
+  const auto reading = provider::openai::read_answer(exchange::Operation::chat, body);
+  watch.answer(body, reading.facts.said);
 }
 
 constexpr std::string_view kWithTools =
@@ -59,14 +66,30 @@ TEST(SoftWatch, AWholeAnswerThatBreaksItsSchema) {
   const auto request = asking(
       R"({"response_format":{"type":"json_schema","json_schema":{"schema":{"type":"object","required":["name","age"]}}}})");
   const auto watch = SoftWatch::of(request, false);
-  watch->answer(R"({"choices":[{"message":{"content":"{\"name\": \"x\"}"}}]})");
+  answer(*watch, R"({"choices":[{"message":{"content":"{\"name\": \"x\"}"}}]})");
   EXPECT_EQ(watch->found("stop", 0), "missing_fields");
+}
+
+TEST(SoftWatch, AWholeAnswersToolCallsAndRefusalAreRead) {
+  const auto request = asking(kWithTools);
+  auto watch = SoftWatch::of(request, false);
+  answer(*watch, R"({"choices":[{"index":0,"message":{"role":"assistant","content":null,)"
+                 R"("tool_calls":[{"id":"1","function":{"name":"weather","arguments":"{}"}},)"
+                 R"({"id":"2","function":{"name":"wind","arguments":"{"}}]},)"
+                 R"("finish_reason":"tool_calls"}],"usage":{"prompt_tokens":1}})");
+  EXPECT_EQ(watch->found("tool_calls", 0), "broken_tool_arguments,unknown_tool");
+  watch = SoftWatch::of(request, false);
+  answer(*watch, R"({"choices":[{"message":{"content":null,"refusal":"No."}}]})");
+  EXPECT_EQ(watch->found("stop", 0), "refusal");
+  watch = SoftWatch::of(request, false);
+  answer(*watch, R"({"choices":[{"message":{"content":"  "}}]})");
+  EXPECT_EQ(watch->found("stop", 0), "empty_output");
 }
 
 TEST(SoftWatch, AnOwnServerThatTookInTooLittle) {
   const std::string body = R"({"messages":[{"content":")" + std::string(80'000, 'x') + R"("}]})";
   const auto watch = SoftWatch::of(asking(body), true);
-  watch->answer(R"({"choices":[{"message":{"content":"What text?"}}]})");
+  answer(*watch, R"({"choices":[{"message":{"content":"What text?"}}]})");
   EXPECT_EQ(watch->found("stop", 4096), "context_cut");
 }
 
