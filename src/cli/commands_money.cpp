@@ -50,10 +50,14 @@ const std::vector<Column> kUsageColumns = {{"GROUP", "group"},
 const std::vector<Column> kWeatherColumns = {
     {"PLACE", "place"},       {"SKY", "sky"},       {"SINCE", "since", Form::moment},
     {"ANSWERED", "answered"}, {"FAILED", "failed"}, {"LATEST FAILURE", "latest_failure"}};
-const std::vector<Column> kRequestColumns = {
-    {"ID", "id"},           {"AT", "started_at", Form::moment}, {"MODEL", "model_asked"},
-    {"STATUS", "status"},   {"COST", "cost_usd", Form::usd},    {"AT FAULT", "at_fault"},
-    {"ERROR", "error_code"}};
+const std::vector<Column> kRequestColumns = {{"ID", "id"},
+                                             {"AT", "started_at", Form::moment},
+                                             {"MODEL", "model_asked"},
+                                             {"STATUS", "status"},
+                                             {"COST", "cost_usd", Form::usd},
+                                             {"AT FAULT", "at_fault"},
+                                             {"ERROR", "error_code"},
+                                             {"FEEDBACK", "feedback/verdict"}};
 const std::vector<Column> kRequestDetails = {{"id", "id"},
                                              {"at", "started_at"},
                                              {"owner", "owner"},
@@ -77,7 +81,9 @@ const std::vector<Column> kRequestDetails = {{"id", "id"},
                                              {"cost is", "cost_state"},
                                              {"first byte after us", "first_byte_us"},
                                              {"total us", "total_us"},
-                                             {"overhead us", "overhead_us"}};
+                                             {"overhead us", "overhead_us"},
+                                             {"feedback", "feedback/verdict"},
+                                             {"why", "feedback/why"}};
 const std::vector<Column> kVerdictDetails = {
     {"what happened", "say"}, {"what to do", "remedy"}, {"try again", "retry"}};
 const std::vector<Column> kHoldColumns = {{"ATTEMPT", "attempt"},

@@ -31,9 +31,14 @@ std::string minute_text(const std::string& time) {
   return fmt::format("{} {} UTC", time.substr(0, 10), time.substr(11, 5));
 }
 
+/// `a/b` is the member b of the member a.
 const json::value* member(const json::value& object, std::string_view name) {
   const auto* const members = object.if_object();
-  return members == nullptr ? nullptr : members->if_contains({name.data(), name.size()});
+  if (members == nullptr) return nullptr;
+  const std::string_view first = name.substr(0, name.find('/'));
+  const json::value* const found = members->if_contains({first.data(), first.size()});
+  if (found == nullptr || first.size() == name.size()) return found;
+  return member(*found, name.substr(first.size() + 1));
 }
 
 /// `code`, `message` and `remedy` as one sentence.

@@ -24,6 +24,7 @@
 #include "catalog/owner_price_store.h"
 #include "local/local_model_store.h"
 #include "net/egress.h"
+#include "record/feedback.h"
 #include "record/record.h"
 #include "record/weather.h"
 #include "relay/snapshot.h"
@@ -101,6 +102,7 @@ class Control {
     local::LocalModelStore& local_models;
     store::EgressAllowanceStore& egress_allowances;
     record::RecordStore& records;
+    record::FeedbackStore& feedback;
     record::Weather& weather;
     record::Recorder& recorder;  ///< flush()ed before records are looked up.
     std::shared_ptr<const catalog::PriceBook> book;

@@ -19,6 +19,7 @@
 #include "store/sqlite/alias_store.h"
 #include "store/sqlite/budget_store.h"
 #include "store/sqlite/egress_allowance_store.h"
+#include "store/sqlite/feedback_store.h"
 #include "store/sqlite/local_model_store.h"
 #include "store/sqlite/price_store.h"
 #include "store/sqlite/record_store.h"
@@ -128,6 +129,7 @@ class ControlBed : public ::testing::Test {
                        .local_models = local_models_,
                        .egress_allowances = allowances_,
                        .records = records_,
+                       .feedback = feedback_,
                        .weather = weather_,
                        .recorder = recorder_,
                        .book = catalog::PriceBook::embedded(),
@@ -196,6 +198,7 @@ class ControlBed : public ::testing::Test {
   store::SqliteLocalModelStore local_models_{database_};
   store::SqliteEgressAllowanceStore allowances_{database_};
   store::SqliteRecordStore records_{database_};
+  store::SqliteFeedbackStore feedback_{database_};
   record::Weather weather_;
   /// The recorder writes on a thread of its own, so it has a database of its own here.
   store::SqliteRecordStore recorded_{recorder_database_};

@@ -523,6 +523,14 @@ TEST_F(ControlApi, RecordsAreListedFilteredAndSummedUp) {
   const Said usage = must("GET", "/usage?by=owner");
   EXPECT_THAT(usage.text, HasSubstr(R"("group":"alice","requests":2,"failed":1)"));
   EXPECT_EQ(ask("GET", "/usage?by=colour").status, 400);
+  EXPECT_EQ(one.member("feedback"), "null");
+  ASSERT_TRUE(feedback_.put({.request = good.id,
+                             .opinion = record::Opinion::bad,
+                             .why = "a made-up source",
+                             .given_at = clock_.wall_now()}));
+  EXPECT_NE(must("GET", "/requests/" + good.id.text()).member("feedback").find("a made-up source"),
+            std::string::npos);
+  EXPECT_NE(must("GET", "/requests").text.find("a made-up source"), std::string::npos);
   EXPECT_EQ(ask("GET", "/requests?last=0").status, 400);
   EXPECT_EQ(ask("GET", "/requests?lats=5").error("code"), "unknown_parameter");
   EXPECT_EQ(ask("GET", "/requests/" + new_request_id(clock_.wall_now()).text()).status, 404);

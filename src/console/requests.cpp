@@ -134,6 +134,16 @@ std::string with_member(std::string object, std::string_view name, std::string_v
   return fmt::format("{},\"{}\":{}}}", object, name, json);
 }
 
+/// What was said of any of `records`, which are the latest first.
+Outcome<std::vector<record::Feedback>> feedback_on(Registry& registry,
+                                                   const std::vector<record::Record>& records) {
+  if (records.empty()) return std::vector<record::Feedback>{};
+  const auto [first, last] = std::ranges::minmax(records, {}, &record::Record::id);
+  auto found = registry.parts.feedback.between(first.id, last.id);
+  if (!found) return store_unavailable();
+  return std::move(*found);
+}
+
 /// What the rules say about the cause that the record names; null where nothing failed, or where
 /// the failure was our own and its answer said it all.
 std::string verdict_of(const record::Record& record) {
@@ -168,8 +178,13 @@ Task<Outcome<Reply>> list_requests(Registry& registry, Call& call) {
   write_waiting_records(registry);
   const auto records = registry.parts.records.list(query);
   if (!records) co_return store_unavailable();
-  co_return Reply{.body = list_of(*records, [](const record::Record& record) {
-                    return record::to_json(record);
+  const auto feedback = feedback_on(registry, *records);
+  if (!feedback) co_return std::unexpected(feedback.error());
+  co_return Reply{.body = list_of(*records, [&](const record::Record& record) {
+                    const auto said =
+                        std::ranges::find(*feedback, record.id, &record::Feedback::request);
+                    return with_member(record::to_json(record), "feedback",
+                                       said == feedback->end() ? "null" : record::to_json(*said));
                   })};
 }
 
@@ -191,6 +206,9 @@ Task<Outcome<Reply>> show_request(Registry& registry, Call& call) {
   for (const budget::AttemptMoney& money : *attempts) holds.add(to_json(money));
   std::string body = with_member(record::to_json(*record), "holds", holds.finish());
   body = with_member(std::move(body), "verdict", verdict_of(*record));
+  const auto feedback = registry.parts.feedback.find(*id);
+  if (!feedback) co_return store_unavailable();
+  body = with_member(std::move(body), "feedback", record::to_json(*feedback));
   co_return Reply{
       .body = with_member(std::move(body), "budgets", co_await budgets_of(registry, *record))};
 }

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <ctime>
 
+#include "record/feedback.h"
 #include "record/record.h"
 
 namespace claviger::relay {
@@ -437,6 +438,25 @@ Failure server_busy(std::string_view why) {
                      .remedy = "Try again in a few seconds.",
                      .retry = Retry::after,
                      .retry_after_s = 3};
+}
+
+Failure not_whole(int status, std::string_view code, std::string_view message) {
+  return ErrorAnswer{.status = status,
+                     .code = std::string(code),
+                     .message = std::string(message),
+                     .at_fault = status == 503 ? "gateway" : "app",
+                     .say = "The application's request did not arrive whole.",
+                     .remedy = "Send the request again."};
+}
+
+Failure feedback_too_large() {
+  return ErrorAnswer{
+      .status = 413,
+      .code = "request_too_large",
+      .message = fmt::format("feedback has at most {} bytes", record::feedback_body_bytes_max),
+      .at_fault = "app",
+      .say = "The application's feedback is too long.",
+      .remedy = "Say why in fewer words."};
 }
 
 Failure unknown_request() {

@@ -79,6 +79,9 @@ Failure bad_provider_answer(std::string_view provider, std::string_view why);
 Failure draining();
 Failure server_busy(std::string_view why);
 Failure unknown_request();
+/// A body that did not arrive.
+Failure not_whole(int status, std::string_view code, std::string_view message);
+Failure feedback_too_large();
 Failure records_unavailable();
 
 /// What SDKs and scripts read without parsing the body: whose fault, and whether to retry.

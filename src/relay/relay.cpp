@@ -21,6 +21,7 @@ namespace claviger::relay {
 namespace {
 
 constexpr std::string_view kRequests = "/v1/requests/";
+constexpr std::string_view kFeedback = "/feedback";
 
 /// The dialect that an answer is given in: the surface's own, and where several share a path the
 /// one that only the SDKs of that dialect announce.
@@ -70,9 +71,11 @@ Task<void> Relay::serve(net::ServerConnection& caller, const net::http::Target& 
   if (!is_models && !is_past) {
     return answer_error(caller, dialect, unknown_path(method, target.path), nullptr);
   }
-  if (method != "GET") {
+  const bool is_feedback = is_past && target.path.ends_with(kFeedback);
+  if (method != (is_feedback ? "POST" : "GET")) {
     return answer_error(caller, dialect, wrong_method(method, target.path), nullptr);
   }
+  if (is_feedback) return serve_feedback(caller, target, dialect);
   if (is_models) return serve_models(caller, target, dialect);
   return serve_past_request(caller, target, dialect);
 }

@@ -19,6 +19,7 @@
 #include "net/provider_exchange.h"
 #include "net/provider_pool.h"
 #include "net/server_connection.h"
+#include "record/feedback.h"
 #include "record/metrics.h"
 #include "record/record.h"
 #include "relay/failure.h"
@@ -34,12 +35,19 @@ struct Address;
 struct StreamState;
 class TranslatedStream;
 
+struct PastRequest {
+  record::Record record;
+  std::optional<record::Feedback> feedback;
+};
+
 /// Looks up finished requests for the callers that made them. Implemented over the record
 /// store; suspends, never blocks.
 class History {
  public:
   virtual ~History() = default;
-  virtual Task<std::expected<record::Record, record::RecordError>> find(RequestId id) = 0;
+  virtual Task<record::Result<PastRequest>> find(RequestId id) = 0;
+  /// Keeps what was said of a request; the last word counts. Errors: unavailable.
+  virtual Task<record::Result<void>> keep(record::Feedback feedback) = 0;
 };
 
 /// One per reactor; serves the requests of that thread's connections. What it refers to is
@@ -80,6 +88,10 @@ class Relay {
                           const api::Dialect& dialect);
   Task<void> serve_past_request(net::ServerConnection& caller, const net::http::Target& target,
                                 const api::Dialect& dialect);
+  Task<void> serve_feedback(net::ServerConnection& caller, const net::http::Target& target,
+                            const api::Dialect& dialect);
+  /// A past request of the key that asks; another key's does not exist as far as it can tell.
+  Task<std::expected<PastRequest, Failure>> find_own(std::string_view id, VirtualKeyId asking);
 
   // Letting in (admit.cpp).
   std::expected<const access::VirtualKey*, Failure> recognise(const net::ServerConnection& caller,

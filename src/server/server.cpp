@@ -38,6 +38,7 @@
 #include "store/sqlite/database.h"
 #include "store/sqlite/egress_allowance_store.h"
 #include "store/sqlite/end_user_store.h"
+#include "store/sqlite/feedback_store.h"
 #include "store/sqlite/lease_store.h"
 #include "store/sqlite/ledger_store.h"
 #include "store/sqlite/local_model_store.h"
@@ -214,13 +215,20 @@ class Server final : public ControlDesk, public console::Operations, public rela
   }
 
   // relay::History, on connection threads.
-  Task<std::expected<record::Record, record::RecordError>> find(RequestId id) override {
+  Task<record::Result<relay::PastRequest>> find(RequestId id) override {
     Executor& home = *Executor::current();
     co_await resume_on{*control_reactor_};
     (void)recorder_->flush();  // What the store does not take now is not found now.
-    auto found = control_records_->find(id);
+    auto found = look_up(id);
     co_await resume_on{home};
     co_return found;
+  }
+  Task<record::Result<void>> keep(record::Feedback feedback) override {
+    Executor& home = *Executor::current();
+    co_await resume_on{*control_reactor_};
+    auto kept = feedback_store_->put(feedback);
+    co_await resume_on{home};
+    co_return kept;
   }
 
   // console::Operations, on the control thread.
@@ -302,6 +310,14 @@ class Server final : public ControlDesk, public console::Operations, public rela
   }
 
  private:
+  record::Result<relay::PastRequest> look_up(RequestId id) {
+    auto found = control_records_->find(id);
+    if (!found) return std::unexpected(found.error());
+    auto feedback = feedback_store_->find(id);
+    if (!feedback) return std::unexpected(feedback.error());
+    return relay::PastRequest{.record = std::move(*found), .feedback = std::move(*feedback)};
+  }
+
   std::expected<void, std::string> take_home() {
     if (auto checked = check_home(paths_); !checked) return checked;
     auto lock = HomeLock::take(paths_);
@@ -323,6 +339,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
     local_model_store_.emplace(databases_->control);
     egress_store_.emplace(databases_->control);
     control_records_.emplace(databases_->control);
+    feedback_store_.emplace(databases_->control);
     written_records_.emplace(databases_->records);
     ledger_store_.emplace(databases_->ledger);
     end_user_store_.emplace(databases_->ledger);
@@ -478,6 +495,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
         .local_models = *local_model_store_,
         .egress_allowances = *egress_store_,
         .records = *control_records_,
+        .feedback = *feedback_store_,
         .weather = weather_,
         .recorder = *recorder_,
         .book = catalog::PriceBook::embedded(),
@@ -577,6 +595,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
   std::optional<store::SqliteLocalModelStore> local_model_store_;
   std::optional<store::SqliteEgressAllowanceStore> egress_store_;
   std::optional<store::SqliteRecordStore> control_records_;
+  std::optional<store::SqliteFeedbackStore> feedback_store_;
   std::optional<store::SqliteRecordStore> written_records_;
   std::optional<store::SqliteLedgerStore> ledger_store_;
   std::optional<store::SqliteEndUserStore> end_user_store_;

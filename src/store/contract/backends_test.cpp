@@ -14,6 +14,7 @@
 #include "store/sqlite/budget_store.h"
 #include "store/sqlite/database.h"
 #include "store/sqlite/egress_allowance_store.h"
+#include "store/sqlite/feedback_store.h"
 #include "store/sqlite/ledger_store.h"
 #include "store/sqlite/local_model_store.h"
 #include "store/sqlite/price_store.h"
@@ -38,6 +39,7 @@ class SqliteUnderTest final : public StoreUnderTest {
   local::LocalModelStore& local_models() override { return open_->local_models; }
   EgressAllowanceStore& egress() override { return open_->egress; }
   alert::AlertStore& alerts() override { return open_->alerts; }
+  record::FeedbackStore& feedback() override { return open_->feedback; }
 
   void reopen() override {
     open_.reset();
@@ -70,6 +72,7 @@ class SqliteUnderTest final : public StoreUnderTest {
     SqliteLocalModelStore local_models{database};
     SqliteEgressAllowanceStore egress{database};
     SqliteAlertStore alerts{database};
+    SqliteFeedbackStore feedback{database};
   };
   ScratchFolder folder_;
   std::optional<Open> open_;

@@ -18,6 +18,7 @@
 #include "budget/ledger_store.h"
 #include "catalog/owner_price_store.h"
 #include "local/local_model_store.h"
+#include "record/feedback.h"
 #include "record/record.h"
 #include "route/alias_store.h"
 #include "store/egress_allowance_store.h"
@@ -39,6 +40,7 @@ class StoreUnderTest {
   virtual local::LocalModelStore& local_models() = 0;
   virtual EgressAllowanceStore& egress() = 0;
   virtual alert::AlertStore& alerts() = 0;
+  virtual record::FeedbackStore& feedback() = 0;
   /// Closes everything and opens it again, as a restart of the server does.
   virtual void reopen() = 0;
   /// Lets every write fail until reopen(), as a full disk does.

@@ -15,9 +15,11 @@
 #include "data/golden_0006.h"
 #include "data/golden_0008.h"
 #include "data/golden_0009.h"
+#include "data/golden_0010.h"
 #include "store/sqlite/access_store.h"
 #include "store/sqlite/alert_store.h"
 #include "store/sqlite/budget_store.h"
+#include "store/sqlite/feedback_store.h"
 #include "store/sqlite/lease_store.h"
 #include "store/sqlite/ledger_store.h"
 #include "store/sqlite/price_store.h"
@@ -121,6 +123,23 @@ TEST_F(MigrationsTest, ADatabaseOfVersionNineIsUpgradedAndItsLeasesAreRead) {
   const auto run = SqliteLeaseStore(database).earlier_run().value();
   ASSERT_THAT(run.leases, SizeIs(1));
   EXPECT_EQ(run.leases[0].up_to, NanoUsd(5'000'000));
+}
+
+TEST_F(MigrationsTest, WhatVersionTenKeepsForDiagnosesIsRead) {
+  Database database = open();
+  ASSERT_TRUE(database.execute(data::golden_0010));
+  ASSERT_EQ(schema_version(database), 10);
+
+  ASSERT_TRUE(migrate(database));
+
+  Database fresh = Database::open(":memory:", Database::Mode::create).value();
+  ASSERT_TRUE(migrate(fresh));
+  EXPECT_EQ(schema_of(database).value(), schema_of(fresh).value());
+  const record::Record record = SqliteRecordStore(database).list({}).value().at(0);
+  const auto feedback = SqliteFeedbackStore(database).find(record.id).value();
+  ASSERT_TRUE(feedback);
+  EXPECT_EQ(feedback->opinion, record::Opinion::bad);
+  EXPECT_EQ(feedback->why, "it made this up");
 }
 
 /// What each version wrote has to be readable for good: the same things, as it kept them.
