@@ -58,6 +58,10 @@ std::string SoftFailures::text() const {
   return out;
 }
 
+AnswerWatch::AnswerWatch(Expectation expectation) : expected_(std::move(expectation)) {
+  if (expected_.wants_json) json_ = std::make_unique<JsonFollower>(expected_.required_fields);
+}
+
 void AnswerWatch::JsonFollower::end_string() {
   state_ = State::inside;
   if (!is_key_ || depth_ != 1) return;
@@ -115,10 +119,12 @@ void AnswerWatch::JsonFollower::take(char c) {
 
 void AnswerWatch::text(std::string_view piece) {
   text_bytes_ += piece.size();
-  if (begin_.size() < begin_bytes_max) begin_ += piece.substr(0, begin_bytes_max - begin_.size());
+  if (begin_bytes_ < begin_bytes_max) {
+    begin_bytes_ += piece.copy(begin_.data() + begin_bytes_, begin_bytes_max - begin_bytes_);
+  }
   has_words_ = has_words_ || !std::ranges::all_of(piece, is_blank);
-  if (expected_.wants_json) {
-    for (const char c : piece) json_.take(c);
+  if (json_) {
+    for (const char c : piece) json_->take(c);
   }
   if (expected_.is_latin) note_script(piece);
   loop_.take(piece);
@@ -174,7 +180,8 @@ SoftFailures AnswerWatch::result() const {
   if (was_cut_) found.add(SoftFailure::cut_by_length);
   if (was_filtered_) found.add(SoftFailure::content_filter);
   const bool is_short = text_bytes_ < 600;
-  if (said_refusal_ || (is_short && calls_.empty() && begins_like_refusal(begin_))) {
+  if (said_refusal_ ||
+      (is_short && calls_.empty() && begins_like_refusal({begin_.data(), begin_bytes_}))) {
     found.add(SoftFailure::refusal);
   }
   if (!has_words_ && calls_.empty() && !said_refusal_) found.add(SoftFailure::empty_output);
@@ -191,10 +198,10 @@ SoftFailures AnswerWatch::result() const {
     }
   }
   // What was cut off or never came is told above; its form is no news.
-  if (expected_.wants_json && has_words_ && !was_cut_ && !found.has(SoftFailure::refusal)) {
-    if (!json_.is_one_object()) {
+  if (json_ && has_words_ && !was_cut_ && !found.has(SoftFailure::refusal)) {
+    if (!json_->is_one_object()) {
       found.add(SoftFailure::broken_json);
-    } else if (json_.misses_fields()) {
+    } else if (json_->misses_fields()) {
       found.add(SoftFailure::missing_fields);
     }
   }

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -71,7 +72,7 @@ class AnswerWatch {
   static constexpr std::size_t argument_bytes_max = 16 << 10;
   static constexpr std::size_t calls_max = 32;
 
-  explicit AnswerWatch(Expectation expectation) : expected_(std::move(expectation)) {}
+  explicit AnswerWatch(Expectation expectation);
 
   void text(std::string_view piece);
   /// Of the call with that number in the answer; name and arguments may come in pieces.
@@ -114,10 +115,12 @@ class AnswerWatch {
   void note_script(std::string_view piece);
 
   Expectation expected_;
-  JsonFollower json_{expected_.required_fields};
+  std::unique_ptr<JsonFollower> json_;  ///< Null where JSON is not asked for.
   std::vector<Call> calls_;
-  std::string begin_;  ///< Of the text, for stock refusals; at most begin_bytes_max.
-  static constexpr std::size_t begin_bytes_max = 160;
+  // Of the text, as much as stock refusals begin with.
+  static constexpr std::size_t begin_bytes_max = 48;
+  std::array<char, begin_bytes_max> begin_{};
+  std::size_t begin_bytes_ = 0;
   std::uint64_t text_bytes_ = 0;
   bool has_words_ = false;
   bool said_refusal_ = false;

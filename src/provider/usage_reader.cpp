@@ -26,9 +26,22 @@ constexpr std::size_t path_bytes_max = 160;
 /// Batches of one provider wrap answers twice.
 constexpr int wrappers_max = 3;
 
+/// Shorter names first, so that most are told apart by their length.
+constexpr bool stands_before(const CountName& a, const CountName& b) {
+  return a.path.size() != b.path.size() ? a.path.size() < b.path.size() : a.path < b.path;
+}
+
+constexpr auto sorted_names = [] {
+  auto names = std::to_array(count_names);
+  std::ranges::sort(names, stands_before);
+  return names;
+}();
+
 std::optional<Count> count_named(std::string_view path) {
-  const auto* const found = std::ranges::find(count_names, path, &CountName::path);
-  return found == std::end(count_names) ? std::nullopt : std::optional(found->count);
+  const CountName wanted = {.path = path, .count = Count::prompt};
+  const auto* const found = std::ranges::lower_bound(sorted_names, wanted, stands_before);
+  return found == sorted_names.end() || found->path != path ? std::nullopt
+                                                            : std::optional(found->count);
 }
 
 bool is_digit(char c) {
@@ -170,43 +183,62 @@ void UsageReader::tools(const Node& answer) {
 void UsageReader::usage_object(const Node& usage) {
   std::string path;
   counts(usage, path, 0);
-  cost(usage);
-  tier(usage["service_tier"]);
-  tier(usage["serviceTier"]);
-  tier(usage["trafficType"]);
-  tier(usage["traffic_type"]);
-  if (usage["speed"].text() == "fast") tier_ = ServiceTier::fast;
-  // Anthropic: "us" costs more; "global" and "not_available" do not
-  // (https://platform.claude.com/docs/en/build-with-claude/data-residency, 2026-11).
-  if (usage["inference_geo"].text() == "us") geography_ = Geography::regional;
-  const std::string_view size = usage["search_context_size"].text();
-  if (size == "low") search_context_ = Unit::search_context_low;
-  if (size == "medium") search_context_ = Unit::search_context_medium;
-  if (size == "high") search_context_ = Unit::search_context_high;
-  for (const std::string_view key : {"seconds", "prompt_audio_seconds"}) {
-    milliseconds(usage[key]);
+  bool states_cost = false;
+  for (const Node& field : usage) {
+    more(field);
+    states_cost = states_cost || field.key().starts_with("cost");
   }
-  modalities(usage["promptTokensDetails"], Count::audio_in, Count::image_in);
-  modalities(usage["prompt_tokens_details"], Count::audio_in, Count::image_in);
-  modalities(usage["cacheTokensDetails"], Count::cached_audio, Count::cached_image);
-  modalities(usage["cache_tokens_details"], Count::cached_audio, Count::cached_image);
-  modalities(usage["candidatesTokensDetails"], Count::audio_out, Count::image_out);
-  modalities(usage["candidates_tokens_details"], Count::audio_out, Count::image_out);
-  modalities(usage["responseTokensDetails"], Count::audio_out, Count::image_out);
-  cache_details(usage["cacheDetails"]);
-  iterations(usage["iterations"]);
+  if (states_cost) cost(usage);
   // Cohere without a bill: what was counted.
-  if (!usage["billed_units"].exists() && usage["tokens"].is_object()) {
-    count(Count::input, usage["tokens"]["input_tokens"]);
-    count(Count::completion, usage["tokens"]["output_tokens"]);
+  if (const Node tokens = usage["tokens"]; tokens.is_object() && !usage["billed_units"].exists()) {
+    count(Count::input, tokens["input_tokens"]);
+    count(Count::completion, tokens["output_tokens"]);
   }
 }
 
+/// What a usage object says beside plain counts.
+void UsageReader::more(const Node& field) {
+  const std::string_view key = field.key();
+  if (key == "service_tier" || key == "serviceTier" || key == "trafficType" ||
+      key == "traffic_type") {
+    tier(field);
+  } else if (key == "speed") {
+    if (field.text() == "fast") tier_ = ServiceTier::fast;
+  } else if (key == "inference_geo") {
+    // Anthropic: "us" costs more; "global" and "not_available" do not
+    // (https://platform.claude.com/docs/en/build-with-claude/data-residency, 2026-11).
+    if (field.text() == "us") geography_ = Geography::regional;
+  } else if (key == "search_context_size") {
+    const std::string_view size = field.text();
+    if (size == "low") search_context_ = Unit::search_context_low;
+    if (size == "medium") search_context_ = Unit::search_context_medium;
+    if (size == "high") search_context_ = Unit::search_context_high;
+  } else if (key == "seconds" || key == "prompt_audio_seconds") {
+    milliseconds(field);
+  } else if (key == "promptTokensDetails" || key == "prompt_tokens_details") {
+    modalities(field, Count::audio_in, Count::image_in);
+  } else if (key == "cacheTokensDetails" || key == "cache_tokens_details") {
+    modalities(field, Count::cached_audio, Count::cached_image);
+  } else if (key == "candidatesTokensDetails" || key == "candidates_tokens_details" ||
+             key == "responseTokensDetails") {
+    modalities(field, Count::audio_out, Count::image_out);
+  } else if (key == "cacheDetails") {
+    cache_details(field);
+  } else if (key == "iterations") {
+    iterations(field);
+  }
+}
+
+/// Every number whose name, with those of the objects around it, is known.
 void UsageReader::counts(const Node& object, std::string& path, int depth) {
   for (const Node& field : object) {
     const std::size_t length = path.size();
     if (length + field.key().size() > path_bytes_max) continue;
-    if (!path.empty()) path += '.';
+    if (length == 0 && !field.is_object()) {
+      if (const auto which = count_named(field.key())) count(*which, field);
+      continue;
+    }
+    if (length != 0) path += '.';
     path += field.key();
     if (field.is_object()) {
       if (depth < usage_depth_max) counts(field, path, depth + 1);
@@ -220,6 +252,7 @@ void UsageReader::counts(const Node& object, std::string& path, int depth) {
 /// "17", "17.0" (Cohere's are doubles); anything else is impossible, apart from null.
 std::optional<std::int64_t> UsageReader::whole(const Node& value) {
   if (!value.says_something()) return std::nullopt;
+  if (const auto plain = value.integer(); plain && *plain >= 0 && *plain <= count_max) return plain;
   std::string_view digits = value.raw();
   while (!digits.empty() &&
          std::string_view(" \n\r\t").find(digits.back()) != std::string_view::npos) {

@@ -69,6 +69,7 @@ class UsageReader {
 
   void answer(const Node& root);
   void usage_object(const Node& usage);
+  void more(const Node& field);
   void counts(const Node& object, std::string& path, int depth);
   void count(Count which, const Node& value);
   void modalities(const Node& list, Count audio, Count image);

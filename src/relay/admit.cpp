@@ -197,7 +197,7 @@ Done Relay::choose_place(Job& job) {
   }
   // The place may change while money is looked for: nothing of the last one stays.
   attempt.translation = nullptr;
-  attempt.conversation = {};
+  attempt.conversation.reset();
   attempt.dropped.clear();
   attempt.forwarded_headers.clear();
   attempt.profile = job.world->profiles->find(attempt.target.provider);

@@ -77,10 +77,11 @@ struct Attempt {
   Streamed streamed;  ///< Of an answer that came as a stream; nothing of others.
   /// Set where the target speaks another dialect than the caller.
   const provider::ProviderTranslation* translation = nullptr;
-  exchange::Conversation conversation;  ///< Until it is written; its views are the body's.
-  std::string translated_body;          ///< Until it is sent.
-  std::vector<std::string> dropped;     ///< What the target has no word for, by field.
-  std::string forwarded_headers;        ///< Lines from the caller, for the provider.
+  /// Where there is a translation, until it is written; its views are the body's.
+  std::unique_ptr<exchange::Conversation> conversation;
+  std::string translated_body;       ///< Until it is sent.
+  std::vector<std::string> dropped;  ///< What the target has no word for, by field.
+  std::string forwarded_headers;     ///< Lines from the caller, for the provider.
 
   std::string passed_back;  ///< Header lines of the provider that callers may see.
   /// Watches the answer; null where there is nothing to watch.

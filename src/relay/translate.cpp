@@ -86,7 +86,7 @@ Done Relay::translate(Job& job) {
                               may_be_dropped ? Droppable::yes : Droppable::no));
   }
   for (const exchange::FeatureUse& use : *dropped) attempt.dropped.push_back(use.field);
-  attempt.conversation = std::move(*conversation);
+  attempt.conversation = std::make_unique<exchange::Conversation>(std::move(*conversation));
   return {};
 }
 
@@ -94,9 +94,9 @@ Done Relay::write_translated(Job& job) {
   Attempt& attempt = job.attempt;
   if (attempt.translation == nullptr) return {};
   const auto written = attempt.translation->write_conversation(
-      *attempt.profile, attempt.conversation, job.request.delivery, edits_of(attempt),
+      *attempt.profile, *attempt.conversation, job.request.delivery, edits_of(attempt),
       attempt.translated_body);
-  attempt.conversation = {};
+  attempt.conversation.reset();
   if (!written) {
     return no(not_expressible(attempt.target.model, written.error().field, written.error().why,
                               Droppable::no));
