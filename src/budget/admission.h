@@ -26,6 +26,9 @@ struct ModelLimits {
 inline constexpr std::int64_t kTemplateTokensMax = 512;
 /// The smallest output bound that a clamped request gets, unless it asked for less itself.
 inline constexpr std::int64_t kClampedOutputTokensMin = 256;
+/// … where it thinks by a budget: the least that a budget may be, and room for an answer
+/// (https://platform.claude.com/docs/en/build-with-claude/extended-thinking, 2026-11).
+inline constexpr std::int64_t kClampedThinkingTokensMin = 1024 + kClampedOutputTokensMin;
 /// Where neither the caller nor the catalog knows a bound.
 inline constexpr std::int64_t kOutputTokensDefault = 4096;
 
@@ -39,21 +42,34 @@ std::string_view to_string(InputBoundBy by);
 
 struct Bound {
   std::int64_t input_tokens_max = 0;
-  std::int64_t output_tokens_max = 0;  ///< Of each choice.
+  std::int64_t output_tokens_max = 0;    ///< Of each choice.
+  std::int64_t output_tokens_least = 0;  ///< The same where a budget clamps.
   std::int64_t choices = 1;
-  exchange::InputContent input_content = exchange::InputContent::text;
+  std::int64_t rounds = 1;  ///< How often the model is asked; the input holds all of them.
+  /// Output beside what is generated, for each choice and round: predictions that were not used.
+  std::int64_t predicted_tokens_max = 0;
+  /// What else may be billed. Its tokens are not looked at.
+  catalog::UsageBound usage;
   InputBoundBy input_by = InputBoundBy::bytes;
   /// What adds up to input_tokens_max, except where that is the context limit.
   std::int64_t text_tokens_max = 0;
   PartTokens parts;
   NanoUsd cost_max;
-  NanoUsd cost_least;  ///< With kClampedOutputTokensMin, or what was asked if that is less.
+  NanoUsd cost_least;  ///< With the least that a clamped request gets, or what was asked if less.
+
+  /// All that may be billed as output where each choice is bounded by `each_max`.
+  std::int64_t all_output_tokens(std::int64_t each_max) const;
 };
+
+/// The field for which `price` has no rate although the request may incur it; empty where there is
+/// none. The view is the request's.
+std::string_view unpriced_field(const exchange::Request& request, const catalog::Price& price,
+                                const ModelFamily& family);
 
 /// The cheap bound, which needs no tokenizer. Text is bounded by its bytes, after the worst that
 /// a normal form does to them; pictures, sound and documents by their provider's formula; what
 /// is not seen, or has no formula, by the model's context limit. Nothing where even that is
-/// unknown: such a request cannot be bounded.
+/// unknown: such a request cannot be bounded. What unpriced_field() names is left out of it.
 std::optional<Bound> bound_request(const exchange::Request& request, const catalog::Price& price,
                                    const ModelLimits& limits, const ModelFamily& family);
 

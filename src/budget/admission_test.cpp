@@ -141,5 +141,132 @@ TEST(Admission, AClampedBoundNeverCostsMoreThanWasGranted) {
   }
 }
 
+catalog::Price rich_price() {
+  catalog::Price rates = price(3'000'000, 15'000'000);
+  rates.audio_output = PicoUsdPerUnit{80'000'000};
+  rates.units.set(exchange::Unit::web_search, PicoUsdPerUnit{10'000'000'000});
+  catalog::RateCard priority = rates;
+  priority.input = priority.cached_input = priority.cache_write = priority.cache_write_1h =
+      PicoUsdPerUnit{6'000'000};
+  priority.output = PicoUsdPerUnit{30'000'000};
+  rates.service_tiers.push_back({exchange::ServiceTier::priority, priority});
+  rates.regional_permille = 1100;
+  return rates;
+}
+
+TEST(Admission, ATierThatTheAccountSetsIsHeldAtItsDearest) {
+  const std::string body(100, 'x');
+  exchange::Request request = text_request(body);
+  request.output_tokens_max = 1000;
+  const catalog::Price rates = rich_price();
+  const auto cost_max = [&](const ModelFamily& family) {
+    return budget::bound_request(request, rates, {}, family)->cost_max;
+  };
+  const NanoUsd unsaid = cost_max(family_of("openai", "gpt-5"));
+  const NanoUsd unsaid_at_anthropic = cost_max(family_of("anthropic", "claude-sonnet-4"));
+  request.extras.service_tier = exchange::ServiceTier::priority;
+  EXPECT_EQ(cost_max(family_of("openai", "gpt-5")), unsaid);
+  request.extras.service_tier = exchange::ServiceTier::standard;
+  EXPECT_LT(cost_max(family_of("openai", "gpt-5")), unsaid);
+  EXPECT_LT(unsaid_at_anthropic, unsaid);
+}
+
+TEST(Admission, AFieldWithoutARateIsNamed) {
+  const ModelFamily& family = family_of("google", "gemini-2.5-flash");
+  const auto unpriced = [](exchange::PricedField field, const catalog::Price& rates,
+                           const ModelFamily& of) {
+    exchange::Request request;
+    request.extras.priced_fields.push_back(std::move(field));
+    if (const auto* tier =
+            std::get_if<exchange::ServiceTier>(&request.extras.priced_fields.front().needs)) {
+      request.extras.service_tier = *tier;
+    }
+    return std::string(unpriced_field(request, rates, of));
+  };
+  using exchange::ServiceTier;
+  using exchange::Unit;
+  const catalog::Price rich = rich_price();
+  const catalog::Price poor = price(1, 1);
+  EXPECT_EQ(unpriced({"a", Unit::web_search}, poor, family), "a");
+  EXPECT_EQ(unpriced({"a", Unit::web_search}, rich, family), "");
+  EXPECT_EQ(unpriced({"a", ServiceTier::priority}, poor, family), "a");
+  EXPECT_EQ(unpriced({"a", ServiceTier::priority}, rich, family), "");
+  EXPECT_EQ(unpriced({"a", ServiceTier::flex}, poor, family), "");
+  EXPECT_EQ(unpriced({"a", ServiceTier::fast}, rich, family), "a");
+  EXPECT_EQ(unpriced({"a", exchange::SpokenAnswer{}}, poor, family), "a");
+  EXPECT_EQ(unpriced({"a", exchange::SpokenAnswer{}}, rich, family), "");
+  EXPECT_EQ(unpriced({"a", exchange::ModelsOwnSearch{}}, rich, family), "a");
+  EXPECT_EQ(unpriced({"a", exchange::GroundingSearches{}}, rich, family), "");
+  EXPECT_EQ(
+      unpriced({"a", exchange::GroundingSearches{}}, rich, family_of("google", "gemini-3-pro")),
+      "a");
+}
+
+TEST(Admission, ThinkingKeepsItsLeastBudgetWhenItIsClamped) {
+  const std::string body(100, 'x');
+  exchange::Request request = text_request(body);
+  request.output_tokens_max = 10'000;
+  request.thinking_tokens_max = 8000;
+  EXPECT_EQ(bound_request(request, price(1, 1), {})->output_tokens_least,
+            kClampedThinkingTokensMin);
+  request.output_tokens_max = 500;
+  EXPECT_EQ(bound_request(request, price(1, 1), {})->output_tokens_least, 500);
+}
+
+/// Whatever a provider bills within what the fields allow is within the hold.
+TEST(Admission, NothingThatFieldsAllowCostsMoreThanTheHold) {
+  constexpr unsigned seed = 20261126;
+  std::mt19937_64 random(seed);
+  SCOPED_TRACE(::testing::Message() << "seed " << seed);
+  const auto below = [&](std::int64_t n) {
+    return static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(n + 1));
+  };
+  const catalog::Price rates = rich_price();
+  const ModelLimits limits{.context_tokens_max = 2000};
+  for (int round = 0; round < 20'000; ++round) {
+    const std::string body(static_cast<std::size_t>(below(3000)) + 200, 'x');
+    exchange::Request request = text_request(body);
+    request.output_tokens_max = 1 + below(500);
+    request.choices = 1 + below(3);
+    request.extras.rounds_max = 1 + below(3);
+    request.extras.has_spoken_answer = below(1) == 1;
+    request.extras.has_text_answer_only = !request.extras.has_spoken_answer;
+    request.extras.units_max[exchange::Unit::web_search] = below(5);
+    request.extras.priced_fields.push_back({"tools", exchange::Unit::web_search});
+    request.extras.geography =
+        below(1) == 1 ? exchange::Geography::regional : exchange::Geography::anywhere;
+    if (below(2) != 0) {
+      request.extras.service_tier =
+          below(1) == 1 ? exchange::ServiceTier::priority : exchange::ServiceTier::standard;
+    }
+    if (below(1) == 1) request.places.prediction_value = {.begin = 10, .end = 110};
+    const Bound bound = *bound_request(request, rates, limits);
+
+    exchange::Usage usage;
+    usage.input_tokens = below(bound.input_tokens_max);
+    usage.cache_write_1h_tokens = below(bound.input_tokens_max - usage.input_tokens);
+    usage.output_tokens = below(bound.all_output_tokens(bound.output_tokens_max));
+    if (request.extras.has_spoken_answer) usage.audio_output_tokens = below(usage.output_tokens);
+    usage.units[exchange::Unit::web_search] =
+        below(request.extras.units_max[exchange::Unit::web_search]);
+    usage.service_tier = request.extras.service_tier.value_or(
+        below(1) == 1 ? exchange::ServiceTier::priority : exchange::ServiceTier::standard);
+    if (below(3) == 0) usage.service_tier = exchange::ServiceTier::standard;
+    if (request.extras.geography == exchange::Geography::regional && below(1) == 1) {
+      usage.geography = exchange::Geography::regional;
+    }
+    ASSERT_LE(catalog::cost_of(usage, rates), bound.cost_max) << "round " << round;
+
+    const NanoUsd granted(below(bound.cost_max.nanos()));
+    const std::int64_t each = output_bound_within(granted, bound, rates);
+    if (each == 0) continue;
+    usage = {};
+    usage.input_tokens = bound.input_tokens_max;
+    usage.output_tokens = bound.all_output_tokens(each);
+    usage.units[exchange::Unit::web_search] = request.extras.units_max[exchange::Unit::web_search];
+    ASSERT_LE(catalog::cost_of(usage, rates), granted) << "round " << round;
+  }
+}
+
 }  // namespace
 }  // namespace claviger::budget

@@ -12,6 +12,8 @@ using tokenize::NormalForm;
 /// costs" (2026-11). Patches are counted at the dearest factor of all models that count so,
 /// since measured factors differ from the documented ones
 /// (https://community.openai.com/t/1377015, 2026-03). Sound: one token for 100 ms of it.
+/// Without `service_tier` the project's setting decides: standard, fast or scale
+/// (https://platform.openai.com/docs/api-reference/project-service-tier-settings, 2026-11).
 constexpr std::string_view openai_source =
     "PyPI tiktoken 0.14.0 and platform.openai.com/docs/guides/images-vision (2026-11)";
 /// https://platform.claude.com/docs/en/build-with-claude/vision and …/tool-use/overview, "Pricing"
@@ -63,6 +65,7 @@ constexpr ModelFamily anthropic_model(std::string_view prefix, std::int64_t imag
           .image_piece_millitokens = 1000,
           .image_tokens_max = image_max,
           .tool_prompt_tokens = 1000,
+          .account_sets_tier = false,
           .source = anthropic_source};
 }
 
@@ -77,7 +80,15 @@ constexpr ModelFamily gemini(std::string_view prefix, ImageFormula formula,
           .image_tokens_max = image_max,
           .audio_tokens_per_s = 32,
           .document_tokens_max = document_max,
+          .account_sets_tier = false,
           .source = gemini_source};
+}
+
+/// Up to Gemini 2.5 a grounded prompt costs the same however often it searched; from 3 on each
+/// query is billed (https://ai.google.dev/gemini-api/docs/pricing, 2026-11).
+constexpr ModelFamily billed_once_for_searches(ModelFamily family) {
+  family.grounding_searches_max = 1;
+  return family;
 }
 
 /// Pages that Gemini accepts in a document, each as one tile.
@@ -108,8 +119,8 @@ constexpr ModelFamily families[] = {
     anthropic_model("claude-haiku-4", 92 * 92 + 16),
     anthropic_model("", 0),
 
-    gemini("gemini-1.5", gemini_tiles, 258, 0, gemini_document_tokens),
-    gemini("gemini-2", gemini_tiles, 258, 0, gemini_document_tokens),
+    billed_once_for_searches(gemini("gemini-1.5", gemini_tiles, 258, 0, gemini_document_tokens)),
+    billed_once_for_searches(gemini("gemini-2", gemini_tiles, 258, 0, gemini_document_tokens)),
     gemini("gemini-3", fixed, 2240, 2248, 0),
 
     ModelFamily{.source =

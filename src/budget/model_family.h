@@ -40,6 +40,12 @@ struct ModelFamily {
   std::int64_t audio_tokens_per_s = 0;
   std::int64_t document_tokens_max = 0;  ///< For the longest document that is accepted.
   std::int64_t tool_prompt_tokens = 0;   ///< Added once where there are tools, seen nowhere.
+  /// How many searches of the web an answer that is grounded in them is billed as; 0 where that
+  /// is not bounded.
+  std::int64_t grounding_searches_max = 0;
+  /// A request that names no service tier is served as the provider's account is set, which may
+  /// be dearer than standard.
+  bool account_sets_tier = true;
   std::string_view source;
 
   /// Null where none is certain.

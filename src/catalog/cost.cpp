@@ -294,23 +294,25 @@ WorstBill worst_bill(const RateCard& card, const UsageBound& bound, const Price&
 
 /// Those at which a request could be billed. A dearer tier without a price is nothing to bound.
 struct Cards {
-  std::array<const RateCard*, 2> cards{};
+  std::array<const RateCard*, 3> cards{};
   std::size_t count = 0;
   bool has_unpriced_tier = false;
 };
 
-bool may_cost_more(ServiceTier tier) {
-  return tier == ServiceTier::priority || tier == ServiceTier::fast;
-}
-
 Cards cards_within(const UsageBound& bound, const Price& price) {
   Cards cards;
   cards.cards[cards.count++] = &price;
+  if (bound.tier_choice == TierChoice::by_account) {
+    for (const ServiceTier tier : {ServiceTier::priority, ServiceTier::fast}) {
+      if (const RateCard* const card = price.card_of(tier)) cards.cards[cards.count++] = card;
+    }
+    return cards;
+  }
   if (bound.service_tier == ServiceTier::standard) return cards;
   if (const RateCard* const card = price.card_of(bound.service_tier)) {
     cards.cards[cards.count++] = card;
   } else {
-    cards.has_unpriced_tier = may_cost_more(bound.service_tier);
+    cards.has_unpriced_tier = !is_bounded_by_standard(bound.service_tier);
   }
   return cards;
 }
@@ -329,6 +331,10 @@ UsageBound of_tokens(std::int64_t input_tokens_max, std::int64_t output_tokens_m
 }
 
 }  // namespace
+
+bool is_bounded_by_standard(ServiceTier tier) {
+  return tier != ServiceTier::priority && tier != ServiceTier::fast;
+}
 
 const RateCard* Price::card_of(ServiceTier tier) const {
   if (tier == ServiceTier::standard) return this;
@@ -410,7 +416,7 @@ NanoUsd cost_of(const Usage& usage, const Price& price, WallTime billed_at) {
 std::vector<std::string> unpriced(const Usage& usage, const Price& price) {
   std::vector<std::string> missing;
   if (!price.bills_tokens && usage.total_tokens() > 0) missing.emplace_back("tokens");
-  if (may_cost_more(usage.service_tier) && price.card_of(usage.service_tier) == nullptr) {
+  if (!is_bounded_by_standard(usage.service_tier) && price.card_of(usage.service_tier) == nullptr) {
     missing.push_back(fmt::format("service_tier_{}", to_string(usage.service_tier)));
   }
   if (usage.units.is_empty()) return missing;

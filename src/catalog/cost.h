@@ -59,8 +59,19 @@ enum class CacheWrites : std::uint8_t { none, five_minutes, any };
 /// What of the output may be priced apart from text.
 enum class OutputContent : std::uint8_t { text, any };
 
+/// Whether a tier without rates of its own costs no more than the standard rates: batches, and
+/// what waits for room.
+bool is_bounded_by_standard(exchange::ServiceTier tier);
+
+/// Who decides how a request is served.
+enum class TierChoice : std::uint8_t {
+  as_asked,
+  by_account,  ///< The settings of the provider's account: perhaps dearer than standard.
+};
+
 /// The most that a request can consume. What is not said is taken at its worst, apart from the
-/// tier: a request that does not ask for another is served as standard.
+/// tier: a request that does not ask for another is served as standard, unless its account says
+/// otherwise.
 struct UsageBound {
   std::int64_t input_tokens_max = 0;
   std::int64_t output_tokens_max = 0;  ///< Of all choices together.
@@ -70,6 +81,7 @@ struct UsageBound {
   exchange::UnitCounts units_max;
   /// As asked for. `standard` is always considered too, since providers fall back to it.
   exchange::ServiceTier service_tier = exchange::ServiceTier::standard;
+  TierChoice tier_choice = TierChoice::as_asked;
   exchange::Geography geography = exchange::Geography::anywhere;
 };
 

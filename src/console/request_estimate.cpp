@@ -67,12 +67,20 @@ FieldNote note_of(std::string_view field, const exchange::Request& request,
       return {name, "output", "bounds the answer; of two, the larger counts"};
     case FieldClass::choices:
       return {name, "output", "so many answers, each with the whole bound"};
+    case FieldClass::prediction:
+      return {name, "bytes", "what of it is not used is billed as output, beside the answer"};
     case FieldClass::unbounded:
     case FieldClass::modalities:
     case FieldClass::service_tier:
+    case FieldClass::web_search_options:
       for (const std::string& one : request.unbounded_fields) {
         if (one.starts_with(field)) {
           return {name, "nothing", "may cost what nobody can tell beforehand"};
+        }
+      }
+      for (const exchange::PricedField& one : request.extras.priced_fields) {
+        if (one.field.starts_with(field)) {
+          return {name, "price", "held at the dearest rate that it can be billed at"};
         }
       }
       return {name, "free", "changes no price as it is"};
@@ -129,6 +137,8 @@ std::expected<RequestEstimate, EstimateFailure> estimate_request(
                          .unknown_fields = request->unknown_fields,
                          .price_source = model.price.source,
                          .price_dated = model.price.dated};
+  const std::string_view unpriced = budget::unpriced_field(*request, model.price, family);
+  if (!unpriced.empty() && !model.price.is_free()) result.unbounded_fields.emplace_back(unpriced);
   exchange::JsonTree tree;
   if (tree.read(body)) {
     constexpr std::size_t kFieldsMax = 64;

@@ -13,9 +13,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "exchange/input_parts.h"
+#include "exchange/usage.h"
 
 namespace claviger::exchange {
 
@@ -39,6 +41,45 @@ enum class InputContent : std::uint8_t {
   by_model,  ///< Images, audio, files, references: bounded by the model's context limit.
 };
 
+/// The answer is to hold sound, which has a rate of its own.
+struct SpokenAnswer {
+  friend bool operator==(const SpokenAnswer&, const SpokenAnswer&) = default;
+};
+/// A search of the web that only models do which search whatever they are asked, and whose price
+/// therefore says what that costs.
+struct ModelsOwnSearch {
+  friend bool operator==(const ModelsOwnSearch&, const ModelsOwnSearch&) = default;
+};
+/// Searches of the web, as many as the model likes; some models are billed once for all of them.
+struct GroundingSearches {
+  friend bool operator==(const GroundingSearches&, const GroundingSearches&) = default;
+};
+
+/// A field that adds to the bill what only a price with a rate for it can bound. Where there is
+/// none, the request is refused by the field's name.
+struct PricedField {
+  std::string field;
+  std::variant<Unit, ServiceTier, SpokenAnswer, ModelsOwnSearch, GroundingSearches> needs;
+  friend bool operator==(const PricedField&, const PricedField&) = default;
+};
+
+/// What a request may be billed for beyond tokens of text at the usual rates.
+struct Extras {
+  std::vector<PricedField> priced_fields;  ///< Mostly none.
+  UnitCounts units_max;                    ///< Pieces, such as searches, at most.
+  /// Nothing: the settings of the provider's account decide.
+  std::optional<ServiceTier> service_tier;
+  /// The dearest that the fields leave open, also by not saying anything.
+  Geography geography = Geography::anywhere;
+  bool has_spoken_answer = false;
+  /// It says that the answer is text and nothing else. Where nothing is said, some models speak
+  /// or paint unasked.
+  bool has_text_answer_only = false;
+  /// How often the model may be asked at most where the provider runs tools in between. Each time
+  /// bills the whole conversation, and may have the whole output bound.
+  std::int64_t rounds_max = 1;
+};
+
 /// A piece of the body, as offsets: [begin, end). Empty where begin == end.
 struct Span {
   std::size_t begin = 0;
@@ -60,9 +101,10 @@ struct Request {
   std::optional<std::int64_t> output_tokens_max;  ///< The larger, where names conflict.
   /// Of the output bound, what the caller gave to thinking; 0 where it is not said.
   std::int64_t thinking_tokens_max = 0;
-  std::int64_t choices = 1;  ///< `n`: every choice has the output bound.
+  std::int64_t choices = 1;  ///< `n` or `best_of`: every choice has the output bound.
   InputContent input_content = InputContent::text;
-  InputParts parts;                ///< What that content is. Sizes of the input beside text.
+  InputParts parts;  ///< What that content is. Sizes of the input beside text.
+  Extras extras;
   bool is_batch = false;           ///< Several inputs in one request (Gemini's embeddings).
   std::string end_user;            ///< As the application names them; may be empty.
   bool wants_usage_event = false;  ///< Asked for usage in the stream itself.
@@ -86,6 +128,8 @@ struct Request {
     Span stream_options_value;   ///< The whole object, or `null`.
     Span include_usage_value;    ///< Inside the former, where present.
     Span thinking_budget_value;  ///< `thinking.budget_tokens`, where present.
+    /// `prediction`: what of it is not used is billed as output, beside what is generated.
+    Span prediction_value;
   } places;
 };
 

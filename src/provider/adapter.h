@@ -42,7 +42,6 @@ struct Profile {
   /// The other of the two names binds there as well. Where it does not, a caller who wrote
   /// only that one has not bounded anything, and output_max_field is added beside it.
   bool both_output_max_fields_bind = false;
-  bool output_max_includes_reasoning = true;
   bool takes_stream_usage = true;       ///< `stream_options.include_usage` is understood.
   bool unknown_fields_may_cost = true;  ///< A hosted provider may charge for what we do not know.
   bool key_required = true;

@@ -160,7 +160,6 @@ Profile read_profile(const toml::table& table) {
   profile.models_path = reader.text("models_path");
   profile.output_max_field = reader.text("output_max_field");
   profile.both_output_max_fields_bind = reader.truth("both_output_max_fields_bind");
-  profile.output_max_includes_reasoning = reader.truth("output_max_includes_reasoning");
   profile.takes_stream_usage = reader.truth("takes_stream_usage");
   profile.unknown_fields_may_cost = reader.truth("unknown_fields_may_cost");
   profile.key_required = reader.truth("key_required");

@@ -400,6 +400,7 @@ void UsageReader::say_tier(std::string_view word) {
     });
   };
   if (is("batch")) tier_ = ServiceTier::batch;
+  if (is("fast")) tier_ = ServiceTier::fast;
   // Groq's flex costs what its standard does (https://console.groq.com/docs/flex-processing).
   if ((is("flex") || is("on_demand_flex")) && provider_ != "groq") tier_ = ServiceTier::flex;
   // Anthropic's Priority Tier is paid for ahead; its list price is the standard one

@@ -234,6 +234,8 @@ Done Relay::bound_cost(Job& job) {
     if (job.attempt.profile->unknown_fields_may_cost && !job.request.unknown_fields.empty()) {
       return no(cannot_be_bounded(job.attempt.target.model, job.request.unknown_fields.front()));
     }
+    const auto unpriced = budget::unpriced_field(job.request, price, family_of(job.attempt.target));
+    if (!unpriced.empty()) return no(has_no_rate(job.attempt.target.model, unpriced));
   }
   const auto budgets = job.world->budgets->concerned({.owner = job.key->owner,
                                                       .app = job.key->app,

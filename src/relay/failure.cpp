@@ -209,6 +209,21 @@ Failure cannot_be_bounded(std::string_view model, std::string_view field) {
       .remedy = "Leave the field out."};
 }
 
+Failure has_no_rate(std::string_view model, std::string_view field) {
+  return ErrorAnswer{
+      .status = 422,
+      .code = "cannot_be_priced",
+      .message = fmt::format("nothing is known here of what \"{}\" costs at \"{}\", so the request "
+                             "is refused",
+                             shown(field), shown(model)),
+      .param = std::string(field),
+      .at_fault = "app",
+      .say = "The request asks for something whose price is not known.",
+      .remedy =
+          "Leave the field out, name a model that offers it, or have the owner state its "
+          "price with \"claviger model price … --card FILE\"."};
+}
+
 Failure costs_without_bound(std::string_view model) {
   return ErrorAnswer{
       .status = 422,

@@ -54,6 +54,8 @@ Failure not_routed(const route::RouteFailure& failure, std::string_view model);
 Failure model_not_allowed(std::string_view model);
 Failure cannot_be_priced(std::string_view model);
 Failure cannot_be_bounded(std::string_view model, std::string_view field);
+/// The model's price says nothing of what this field asks for.
+Failure has_no_rate(std::string_view model, std::string_view field);
 /// The model itself incurs what nothing bounds.
 Failure costs_without_bound(std::string_view model);
 /// Whether x-claviger-allow-drops can help.

@@ -40,7 +40,8 @@ class Turn {
   ~Turn() {
     if (pace_) pace_->leave(limits_, tokens_, clock_->now());
   }
-  void count_tokens(std::int64_t tokens) { tokens_ = tokens; }
+  /// Of each attempt; they add up.
+  void count_tokens(std::int64_t tokens) { tokens_ += tokens; }
 
  private:
   std::shared_ptr<access::Pace> pace_;

@@ -19,16 +19,19 @@ namespace {
 std::optional<std::int64_t> output_tokens_allowed(const Job& job) {
   const auto& written = job.attempt.output_tokens_written;
   if (!written) return std::nullopt;
-  std::int64_t all = 0;
-  if (__builtin_mul_overflow(*written, job.attempt.bound.choices, &all)) return std::nullopt;
-  return all;
+  return job.attempt.bound.all_output_tokens(*written);
+}
+
+/// Sound takes many bytes a token: nothing of the lower bound for text holds for it.
+std::int64_t streamed_tokens_least(const Job& job) {
+  return job.request.extras.has_spoken_answer ? 0 : tokens_least(job.attempt.streamed);
 }
 
 /// What an attempt costs whose provider never gave its last word.
 NanoUsd cost_unsaid(const Job& job) {
   const Attempt& attempt = job.attempt;
   if (is_beyond_hold(job)) {
-    const exchange::Usage streamed{.output_tokens = tokens_least(attempt.streamed)};
+    const exchange::Usage streamed{.output_tokens = streamed_tokens_least(job)};
     return std::max({attempt.grant.amount, cost_so_far(job),
                      catalog::cost_of(streamed, *attempt.target.price)});
   }
@@ -36,9 +39,10 @@ NanoUsd cost_unsaid(const Job& job) {
   if (!attempt.profile->cancel_stops_billing || attempt.streamed.bytes == 0) {
     return attempt.grant.amount;
   }
-  return std::min(attempt.grant.amount,
-                  catalog::worst_cost(attempt.bound.input_tokens_max, tokens_most(attempt.streamed),
-                                      *attempt.target.price, attempt.bound.input_content));
+  catalog::UsageBound consumed = attempt.bound.usage;
+  consumed.input_tokens_max = attempt.bound.input_tokens_max;
+  consumed.output_tokens_max = tokens_most(attempt.streamed);
+  return std::min(attempt.grant.amount, catalog::worst_cost(consumed, *attempt.target.price));
 }
 
 }  // namespace
@@ -50,7 +54,7 @@ bool is_beyond_hold(const Job& job) {
     return true;
   }
   const auto allowed = output_tokens_allowed(job);
-  return allowed && tokens_least(attempt.streamed) > *allowed;
+  return allowed && streamed_tokens_least(job) > *allowed;
 }
 
 bool is_overrun(const Job& job, NanoUsd cost) {

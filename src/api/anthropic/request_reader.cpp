@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,6 +38,8 @@ enum class FieldClass : std::uint8_t {
   metadata,
   thinking,
   tools,
+  inference_geo,
+  speed,
 };
 
 struct Row {
@@ -52,9 +55,7 @@ constexpr Row fields[] = {
     {"container", FieldClass::unbounded},
     // Compaction samples once more, and that is billed beside the answer.
     {"context_management", FieldClass::unbounded},
-    // Data residency is charged at 1.1 times the price (https://platform.claude.com/docs/en/
-    // about-claude/pricing, 2026-11).
-    {"inference_geo", FieldClass::standard_only},
+    {"inference_geo", FieldClass::inference_geo},
     {"max_tokens", FieldClass::output_max},
     {"mcp_servers", FieldClass::unbounded},
     {"messages", FieldClass::messages},
@@ -63,8 +64,7 @@ constexpr Row fields[] = {
     {"output_config", FieldClass::content},  // The schema; effort counts as output.
     {"output_format", FieldClass::content},
     {"service_tier", FieldClass::standard_only},
-    // Fast mode has prices of its own.
-    {"speed", FieldClass::standard_only},
+    {"speed", FieldClass::speed},
     {"stop_sequences", FieldClass::content},
     {"stream", FieldClass::stream},
     {"system", FieldClass::system},
@@ -129,6 +129,10 @@ class RequestReader {
   bool thinking(value& value);
   bool tools(value& value);
   bool tool(value& value);
+  struct Tool;
+  void add_tool(const Tool& tool);
+  bool inference_geo(value& value);
+  bool speed(value& value);
 
   bool is_null(value& value, std::string_view key, bool& ok);
   bool expect(value& value, std::string_view key, Kind wanted, std::string_view expected);
@@ -204,6 +208,10 @@ bool RequestReader::field(std::string_view key, value value) {
       return thinking(value);
     case FieldClass::tools:
       return tools(value);
+    case FieldClass::inference_geo:
+      return inference_geo(value);
+    case FieldClass::speed:
+      return speed(value);
   }
   return json_.malformed(key);
 }
@@ -402,26 +410,94 @@ bool RequestReader::tools(value& value) {
   return json_.each_element(value, "tools", [this](auto& element) { return tool(element); });
 }
 
+/// What a tool says of itself. Views live as long as the document.
+struct RequestReader::Tool {
+  std::string_view type;
+  std::optional<std::int64_t> uses_max;
+};
+
+/// So often the server asks the model at most before it pauses a turn
+/// (https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons, "pause_turn",
+/// 2026-11), and the answer once more.
+constexpr std::int64_t server_rounds_max = 10 + 1;
+/// More searches than any request makes; keeps sums from overflowing.
+constexpr std::int64_t tool_uses_limit = 1'000'000;
+
 /// A tool that the caller runs costs its description. One that the provider runs (web search,
-/// code execution) costs per use, as often as the model likes.
+/// code execution) costs per use, as often as the model likes, unless `max_uses` bounds that.
 bool RequestReader::tool(value& value) {
   if (!expect(value, "tools", Kind::object, "an array of objects with a `name`")) return false;
-  std::string_view type;
+  Tool tool;
   const bool read = json_.each_field(value, "tools", [&](std::string_view key, auto inner) {
+    const bool is_type = key == "type";
     bool good = true;
-    if (key != "type" || is_null(inner, "tools.type", good)) {
-      return key != "type" ? json_.skip(inner, "tools") : good;
+    if (!is_type && key != "max_uses") return json_.skip(inner, "tools");
+    if (is_null(inner, key, good) || !good) return good;
+    if (is_type) return json_.string(inner, "tools.type", tool.type);
+    std::int64_t uses = 0;
+    if (!json_.integer(inner, "tools.max_uses", uses)) return false;
+    if (uses < 0 || uses > tool_uses_limit) {
+      return json_.fail(BadRequest::Code::out_of_range, "tools.max_uses",
+                        fmt::format("`max_uses` must be between 0 and {}", tool_uses_limit));
     }
-    return good && json_.string(inner, "tools.type", type);
+    tool.uses_max = uses;
+    return true;
   });
-  if (!read) return false;
-  if (is_described_elsewhere(type)) {
+  if (read) add_tool(tool);
+  return read;
+}
+
+/// Searches cost each, and what they find is read as input in every further round; pages that are
+/// fetched cost no more than that (https://platform.claude.com/docs/en/agents-and-tools/tool-use/
+/// web-search-tool and …/web-fetch-tool, 2026-11). Later versions run code of the model's own in
+/// between, and nothing says how often.
+void RequestReader::add_tool(const Tool& tool) {
+  constexpr std::string_view searches = "web_search_20250305";
+  constexpr std::string_view fetches = "web_fetch_20250910";
+  exchange::Extras& extras = request_.extras;
+  if (is_described_elsewhere(tool.type)) {
     add_unseen();
-  } else if (type.empty() || type == "custom") {
+  } else if (tool.type.empty() || tool.type == "custom") {
     ++request_.parts.tools;
+  } else if (tool.uses_max && (tool.type == searches || tool.type == fetches)) {
+    ++request_.parts.tools;
+    extras.rounds_max = server_rounds_max;
+    if (tool.type == fetches) return;
+    extras.units_max[exchange::Unit::web_search] += *tool.uses_max;
+    extras.priced_fields.push_back(
+        {.field = fmt::format("tools.{}", searches), .needs = exchange::Unit::web_search});
   } else {
-    name_unbounded(fmt::format("tools.{}", exchange::clipped(type, named_field_bytes_max)));
+    const bool lacks_bound = tool.type == searches || tool.type == fetches;
+    name_unbounded(fmt::format("tools.{}{}", exchange::clipped(tool.type, named_field_bytes_max),
+                               lacks_bound ? " without max_uses" : ""));
   }
+}
+
+/// Data residency is charged at 1.1 times the price; who does not say where gets what the
+/// workspace is set to (https://platform.claude.com/docs/en/build-with-claude/data-residency,
+/// 2026-11).
+bool RequestReader::inference_geo(value& value) {
+  bool ok = true;
+  if (is_null(value, "inference_geo", ok) || !ok) return ok;
+  std::string_view word;
+  if (!json_.string(value, "inference_geo", word)) return false;
+  if (word == "global") request_.extras.geography = exchange::Geography::anywhere;
+  if (word != "global" && word != "us") name_unbounded("inference_geo");
+  return true;
+}
+
+bool RequestReader::speed(value& value) {
+  bool ok = true;
+  if (is_null(value, "speed", ok) || !ok) return ok;
+  std::string_view word;
+  if (!json_.string(value, "speed", word)) return false;
+  if (word == "standard") return true;
+  if (word != "fast") {
+    name_unbounded("speed");
+    return true;
+  }
+  request_.extras.service_tier = exchange::ServiceTier::fast;
+  request_.extras.priced_fields.push_back({.field = "speed", .needs = exchange::ServiceTier::fast});
   return true;
 }
 
@@ -439,6 +515,7 @@ std::expected<Request, BadRequest> read_request(Operation operation, std::string
   request.operation = operation;
   request.dialect = exchange::DialectId::anthropic;
   request.wants_usage_event = true;  // This dialect's streams always say what they used.
+  request.extras.geography = exchange::Geography::regional;  // Until it says otherwise.
   request.body = body;
   request.places.after_open_brace = body.find('{') + 1;
   BadRequest failure;

@@ -67,9 +67,14 @@ TEST_F(GeminiDialectTest, WhatGoogleRunsItselfIsUnbounded) {
       R"("generationConfig":{"responseModalities":["TEXT","AUDIO"],"speechConfig":{}}})");
   ASSERT_TRUE(request);
   EXPECT_THAT(request->unbounded_fields,
-              ElementsAre("tools.googleSearch", "tools.codeExecution",
-                          "generationConfig.responseModalities", "generationConfig.speechConfig"));
+              ElementsAre("tools.codeExecution", "generationConfig.responseModalities",
+                          "generationConfig.speechConfig"));
   EXPECT_EQ(request->parts.tools, 1);
+  // A search is bounded where the model is billed once for all of them, and what it finds is read.
+  EXPECT_THAT(
+      request->extras.priced_fields,
+      ElementsAre(exchange::PricedField{"tools.googleSearch", exchange::GroundingSearches{}}));
+  EXPECT_EQ(request->parts.unseen, 1);
 }
 
 TEST_F(GeminiDialectTest, FilesAndCachedContentAreNotSeenAndPicturesAre) {

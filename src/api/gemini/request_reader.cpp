@@ -35,6 +35,7 @@ enum class FieldClass : std::uint8_t {
   wrapped,  ///< countTokens: a whole generateContent request inside.
   tools,
   generation_config,
+  service_tier,
   model,  ///< The path decides; where it is said again, both must agree.
 };
 
@@ -61,6 +62,8 @@ constexpr Row fields[] = {
     {"requests", FieldClass::requests},
     {"safetySettings", FieldClass::free},
     {"safety_settings", FieldClass::free},
+    {"serviceTier", FieldClass::service_tier},
+    {"service_tier", FieldClass::service_tier},
     {"systemInstruction", FieldClass::one_content},
     {"system_instruction", FieldClass::one_content},
     {"taskType", FieldClass::free},
@@ -129,6 +132,7 @@ class RequestReader {
   bool output_max(value& value);
   bool choices(value& value);
   bool modalities(value& value);
+  bool service_tier(value& value, std::string_view key);
 
   bool is_null(value& value, std::string_view key, bool& ok);
   bool expect(value& value, std::string_view key, Kind wanted, std::string_view expected);
@@ -209,6 +213,8 @@ bool RequestReader::field(std::string_view key, value value) {
       return tools(value);
     case FieldClass::generation_config:
       return generation_config(value, key);
+    case FieldClass::service_tier:
+      return service_tier(value, key);
     case FieldClass::model: {
       std::string_view ignored;
       request_.places.model_value = json_.span_of_scalar(value);
@@ -351,7 +357,15 @@ bool RequestReader::tools(value& value) {
       Kind kind{};
       if (!json_.kind_of(inner, kind, "tools")) return false;
       const bool is_ours = key == "functionDeclarations" || key == "function_declarations";
-      if (!is_ours && kind != Kind::null) name_unbounded(fmt::format("tools.{}", key));
+      const bool is_search = key == "googleSearch" || key == "google_search";
+      if (is_search && kind != Kind::null) {
+        // What is found goes into the prompt.
+        add_unseen();
+        request_.extras.priced_fields.push_back(
+            {.field = fmt::format("tools.{}", key), .needs = exchange::GroundingSearches{}});
+      } else if (!is_ours && kind != Kind::null) {
+        name_unbounded(fmt::format("tools.{}", exchange::clipped(key, named_field_bytes_max)));
+      }
       if (!is_ours || kind != Kind::array) return json_.skip(inner, "tools");
       return json_.each_element(inner, "tools", [this](auto& declaration) {
         ++request_.parts.tools;
@@ -429,12 +443,32 @@ bool RequestReader::modalities(value& value) {
   bool ok = true;
   if (is_null(value, name, ok) || !ok) return ok;
   if (!expect(value, name, Kind::array, "an array such as [\"TEXT\"]")) return false;
+  request_.extras.has_text_answer_only = true;
   return json_.each_element(value, name, [&](auto& element) {
     std::string_view word;
     if (!json_.string(element, name, word)) return false;
-    if (word != "TEXT" && word != "text" && word != "Text") name_unbounded(name);
+    if (word == "TEXT" || word == "text" || word == "Text") return true;
+    request_.extras.has_text_answer_only = false;
+    name_unbounded(name);
     return true;
   });
+}
+
+/// https://ai.google.dev/gemini-api/docs/priority-inference and …/flex-inference; npm
+/// @google/genai 2.14.0, ServiceTier (2026-11).
+bool RequestReader::service_tier(value& value, std::string_view key) {
+  using enum exchange::ServiceTier;
+  std::string_view word;
+  if (!json_.string(value, key, word)) return false;
+  if (word == "standard" || word == "unspecified") return true;
+  const auto tier = exchange::service_tier_of(word);
+  if (!tier || *tier == batch) {
+    name_unbounded(key);
+    return true;
+  }
+  request_.extras.service_tier = *tier;
+  request_.extras.priced_fields.push_back({.field = std::string(key), .needs = *tier});
+  return true;
 }
 
 BadRequest first_stage_failure(simdjson::error_code error) {

@@ -19,11 +19,11 @@ using enum FieldClass;
 /// @cerebras/cerebras_cloud_sdk 1.91.0, @mistralai/mistralai 2.7.0, @openrouter/sdk 1.3.19
 /// (2026-11) and the servers named. Sorted by name.
 constexpr Row chat_fields[] = {
-    // Spoken output is priced by audio tokens, which no field bounds in tokens of text.
-    {"audio", unbounded},
-    {"bad_words", content},  // vLLM
-    // vLLM generates this many and shows `n`: the output bound no longer bounds the bill.
-    {"best_of", unbounded},
+    // Voice and format of an answer that `modalities` asks for; its tokens count as output (npm
+    // openai 6.49.0, CompletionTokensDetails, 2026-11).
+    {"audio", free},
+    {"bad_words", content},             // vLLM
+    {"best_of", choices},               // vLLM generates this many and shows `n`.
     {"cache_prompt", free},             // llama.cpp
     {"chat_template_kwargs", content},  // vLLM, llama.cpp, Together: goes into the prompt
     {"enable_thinking", free},          // vLLM, Qwen: thinking counts as output
@@ -60,7 +60,7 @@ constexpr Row chat_fields[] = {
     {"parallel_tool_calls", free},
     // Predicted tokens that are not used are billed as output (npm openai 6.49.0,
     // CompletionTokensDetails, 2026-11); nothing says that the output bound covers them.
-    {"prediction", unbounded},
+    {"prediction", prediction},
     {"presence_penalty", free},
     {"prompt_cache_key", free},
     // Writes are held at the dearest input rate, which includes the rate of cache writes.
@@ -98,8 +98,8 @@ constexpr Row chat_fields[] = {
     {"use_beam_search", unbounded},
     {"user", end_user},
     {"verbosity", free},
-    // Charged per search, as often as the model likes.
-    {"web_search_options", unbounded},
+    // How models search that always do.
+    {"web_search_options", web_search_options},
 };
 
 /// Embeddings. Source: https://platform.openai.com/docs/api-reference/embeddings/create, as

@@ -26,6 +26,8 @@ enum class FieldClass : std::uint8_t {
   stream_options,
   tools,
   modalities,
+  prediction,
+  web_search_options,
   service_tier,
   end_user,
   safety_identifier,

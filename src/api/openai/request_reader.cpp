@@ -41,7 +41,9 @@ class RequestReader {
   void add_part(const Part& part);
   bool embedding_input(value& value);
   bool output_max(value& value, std::string_view key, exchange::Span& place);
-  bool choices(value& value);
+  bool choices(value& value, std::string_view key);
+  bool prediction(value& value);
+  bool web_search_options(value& value);
   bool stream(value& value);
   bool stream_options(value& value);
   bool tools(value& value);
@@ -129,7 +131,7 @@ bool RequestReader::field(std::string_view key, value value) {
     case FieldClass::output_max_legacy:
       return output_max(value, key, places.output_max_legacy_value);
     case FieldClass::choices:
-      return choices(value);
+      return choices(value, key);
     case FieldClass::stream:
       return stream(value);
     case FieldClass::stream_options:
@@ -138,6 +140,10 @@ bool RequestReader::field(std::string_view key, value value) {
       return tools(value);
     case FieldClass::modalities:
       return modalities(value);
+    case FieldClass::prediction:
+      return prediction(value);
+    case FieldClass::web_search_options:
+      return web_search_options(value);
     case FieldClass::service_tier:
       return service_tier(value);
     case FieldClass::end_user:
@@ -348,17 +354,34 @@ bool RequestReader::output_max(value& value, std::string_view key, exchange::Spa
   return true;
 }
 
-bool RequestReader::choices(value& value) {
+bool RequestReader::choices(value& value, std::string_view key) {
   bool ok = true;
-  if (is_null(value, "n", ok) || !ok) return ok;
+  if (is_null(value, key, ok) || !ok) return ok;
   std::int64_t number = 0;
-  if (!json_.integer(value, "n", number)) return false;
+  if (!json_.integer(value, key, number)) return false;
   if (number < 1 || number > choices_max) {
-    return json_.fail(BadRequest::Code::out_of_range, "n",
-                      fmt::format("`n` must be between 1 and {}", choices_max));
+    return json_.fail(BadRequest::Code::out_of_range, key,
+                      fmt::format("`{}` must be between 1 and {}", key, choices_max));
   }
-  request_.choices = number;
+  request_.choices = std::max(request_.choices, number);
   return true;
+}
+
+bool RequestReader::prediction(value& value) {
+  const exchange::Span start = json_.span_of_scalar(value);
+  bool ok = true;
+  if (is_null(value, "prediction", ok) || !ok) return ok;
+  if (!json_.skip(value, "prediction")) return false;
+  request_.places.prediction_value = {.begin = start.begin, .end = json_.consumed_end()};
+  return true;
+}
+
+bool RequestReader::web_search_options(value& value) {
+  bool ok = true;
+  if (is_null(value, "web_search_options", ok) || !ok) return ok;
+  request_.extras.priced_fields.push_back(
+      {.field = "web_search_options", .needs = exchange::ModelsOwnSearch{}});
+  return json_.skip(value, "web_search_options");
 }
 
 bool RequestReader::stream(value& value) {
@@ -433,29 +456,48 @@ bool RequestReader::modalities(value& value) {
   Kind kind{};
   if (!json_.kind_of(value, kind, "modalities")) return false;
   if (kind != Kind::array) return json_.wrong_type("modalities", "an array of strings");
-  return json_.each_element(value, "modalities", [this](auto& element) {
+  exchange::Extras& extras = request_.extras;
+  extras.has_text_answer_only = true;
+  return json_.each_element(value, "modalities", [&](auto& element) {
     std::string_view modality;
     if (!json_.string(element, "modalities", modality)) return false;
-    // Sound and pictures are priced by other units than tokens of text.
-    if (modality != "text") {
-      name_unbounded(
-          fmt::format("modalities.{}", exchange::clipped(modality, named_field_bytes_max)));
+    if (modality == "text") return true;
+    extras.has_text_answer_only = false;
+    std::string name =
+        fmt::format("modalities.{}", exchange::clipped(modality, named_field_bytes_max));
+    if (modality == "audio") {
+      extras.has_spoken_answer = true;
+      extras.priced_fields.push_back({.field = std::move(name), .needs = exchange::SpokenAnswer{}});
+    } else {
+      // Pictures are priced by other units, of which no field says how many there may be.
+      name_unbounded(name);
     }
     return true;
   });
 }
 
-/// `auto` and `default` are the prices of the catalog. The other tiers have prices of their
-/// own (https://platform.openai.com/docs/guides/priority-processing, 2026-11), which it does
-/// not carry; `standard` and `standard_only` are other providers' words for `default`.
+/// `auto` leaves it to the account, like no word at all
+/// (https://platform.openai.com/docs/api-reference/chat/create#chat-create-service_tier, 2026-11).
+/// `standard`, `standard_only` and `on_demand` are other providers' words for `default`. What else
+/// there is (`scale`, `performance`) is not priced by tokens.
 bool RequestReader::service_tier(value& value) {
+  using enum exchange::ServiceTier;
   bool ok = true;
   if (is_null(value, "service_tier", ok) || !ok) return ok;
-  std::string_view tier;
-  if (!json_.string(value, "service_tier", tier)) return false;
-  const bool priced =
-      tier == "auto" || tier == "default" || tier == "standard" || tier == "standard_only";
-  if (!priced) name_unbounded("service_tier");
+  std::string_view word;
+  if (!json_.string(value, "service_tier", word)) return false;
+  if (word == "auto") return true;
+  if (word == "default" || word == "standard" || word == "standard_only" || word == "on_demand") {
+    request_.extras.service_tier = standard;
+    return true;
+  }
+  const auto tier = exchange::service_tier_of(word);
+  if (!tier || *tier == batch) {
+    name_unbounded("service_tier");
+    return true;
+  }
+  request_.extras.service_tier = *tier;
+  request_.extras.priced_fields.push_back({.field = "service_tier", .needs = *tier});
   return true;
 }
 

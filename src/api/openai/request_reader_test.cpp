@@ -174,15 +174,48 @@ TEST(ChatRequest, AReferenceInAMessageIsBoundedByTheModel) {
             InputContent::text);
 }
 
+TEST(ChatRequest, WhatAPriceCanBoundIsNamedWithWhatItNeeds) {
+  using exchange::PricedField;
+  using exchange::ServiceTier;
+  const auto extras = [](std::string_view fields) {
+    return good(chat("," + std::string(fields))).extras;
+  };
+  EXPECT_THAT(extras(R"("service_tier":"priority")").priced_fields,
+              ElementsAre(PricedField{"service_tier", ServiceTier::priority}));
+  EXPECT_EQ(extras(R"("service_tier":"priority")").service_tier, ServiceTier::priority);
+  EXPECT_EQ(extras(R"("service_tier":"default")").service_tier, ServiceTier::standard);
+  EXPECT_EQ(extras(R"("service_tier":"auto")").service_tier, std::nullopt);
+  EXPECT_EQ(extras(R"("seed":1)").service_tier, std::nullopt);
+  const auto spoken = extras(R"("modalities":["text","audio"],"audio":{"voice":"a"})");
+  EXPECT_THAT(spoken.priced_fields,
+              ElementsAre(PricedField{"modalities.audio", exchange::SpokenAnswer{}}));
+  EXPECT_TRUE(spoken.has_spoken_answer);
+  EXPECT_FALSE(spoken.has_text_answer_only);
+  EXPECT_TRUE(extras(R"("modalities":["text"])").has_text_answer_only);
+  EXPECT_THAT(extras(R"("web_search_options":{"search_context_size":"low"})").priced_fields,
+              ElementsAre(PricedField{"web_search_options", exchange::ModelsOwnSearch{}}));
+}
+
+TEST(ChatRequest, BestOfGeneratesAsManyAsN) {
+  EXPECT_EQ(good(chat(R"(,"n":2,"best_of":4)")).choices, 4);
+  EXPECT_EQ(good(chat(R"(,"best_of":2,"n":4)")).choices, 4);
+}
+
+TEST(ChatRequest, APredictionIsKeptAsItStands) {
+  const std::string body = chat(R"(,"prediction":{"type":"content","content":"abc"},"seed":1)");
+  const auto place = good(body).places.prediction_value;
+  EXPECT_EQ(body.substr(place.begin, place.end - place.begin),
+            R"({"type":"content","content":"abc"})");
+  EXPECT_TRUE(good(chat(R"(,"prediction":null)")).places.prediction_value.empty());
+}
+
 TEST(ChatRequest, WhatCannotBeBoundedIsNamed) {
   const auto unbounded = [](std::string_view field) {
     return good(chat("," + std::string(field))).unbounded_fields;
   };
-  EXPECT_THAT(unbounded(R"("web_search_options":{})"), ElementsAre("web_search_options"));
-  EXPECT_THAT(unbounded(R"("modalities":["text","audio"])"), ElementsAre("modalities.audio"));
-  EXPECT_THAT(unbounded(R"("prediction":{"type":"content"})"), ElementsAre("prediction"));
-  EXPECT_THAT(unbounded(R"("service_tier":"priority")"), ElementsAre("service_tier"));
-  EXPECT_THAT(unbounded(R"("best_of":4)"), ElementsAre("best_of"));
+  EXPECT_THAT(unbounded(R"("modalities":["text","image"])"), ElementsAre("modalities.image"));
+  EXPECT_THAT(unbounded(R"("service_tier":"scale")"), ElementsAre("service_tier"));
+  EXPECT_THAT(unbounded(R"("moderation":{})"), ElementsAre("moderation"));
   EXPECT_THAT(unbounded(R"("n_predict":4000)"), ElementsAre("n_predict"));
   EXPECT_THAT(unbounded(R"("tools":[{"type":"function","function":{}},{"type":"web_search"}])"),
               ElementsAre("tools.web_search"));
