@@ -145,7 +145,7 @@ catalog::Price rich_price() {
   catalog::Price rates = price(3'000'000, 15'000'000);
   rates.audio_output = PicoUsdPerUnit{80'000'000};
   rates.units.set(exchange::Unit::web_search, PicoUsdPerUnit{10'000'000'000});
-  catalog::RateCard priority = rates;
+  catalog::RateCard priority = static_cast<const catalog::RateCard&>(rates);
   priority.input = priority.cached_input = priority.cache_write = priority.cache_write_1h =
       PicoUsdPerUnit{6'000'000};
   priority.output = PicoUsdPerUnit{30'000'000};

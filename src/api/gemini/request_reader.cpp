@@ -466,7 +466,7 @@ bool RequestReader::service_tier(value& value, std::string_view key) {
     name_unbounded(key);
     return true;
   }
-  request_.extras.service_tier = *tier;
+  request_.extras.service_tier = tier;
   request_.extras.priced_fields.push_back({.field = std::string(key), .needs = *tier});
   return true;
 }

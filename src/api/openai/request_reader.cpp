@@ -496,7 +496,7 @@ bool RequestReader::service_tier(value& value) {
     name_unbounded("service_tier");
     return true;
   }
-  request_.extras.service_tier = *tier;
+  request_.extras.service_tier = tier;
   request_.extras.priced_fields.push_back({.field = "service_tier", .needs = *tier});
   return true;
 }
