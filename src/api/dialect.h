@@ -36,6 +36,14 @@ struct ErrorAnswer {
   Retry retry = Retry::no;
   int retry_after_s = 0;  ///< For Retry::after.
   std::vector<std::string> evidence;
+  /// Who may be at fault, most likely first; empty where there is no doubt. For the record: a
+  /// body names the first, and where the evidence does not decide, its evidence names the others.
+  struct Suspect {
+    std::string at_fault;
+    std::string cause;
+    double confidence = 0;
+  };
+  std::vector<Suspect> suspects;
   RequestId request;
 };
 

@@ -56,6 +56,7 @@ const std::vector<Column> kRequestColumns = {{"ID", "id"},
                                              {"STATUS", "status"},
                                              {"COST", "cost_usd", Form::usd},
                                              {"AT FAULT", "at_fault"},
+                                             {"SURE", "confidence", Form::share},
                                              {"ERROR", "error_code"},
                                              {"FEEDBACK", "feedback/verdict"}};
 const std::vector<Column> kRequestDetails = {{"id", "id"},
@@ -72,6 +73,7 @@ const std::vector<Column> kRequestDetails = {{"id", "id"},
                                              {"provider's status", "provider_status"},
                                              {"error", "error_code"},
                                              {"at fault", "at_fault"},
+                                             {"sure", "confidence", Form::share},
                                              {"finish reason", "finish_reason"},
                                              {"soft failures", "soft_failures"},
                                              {"tokens in", "input_tokens"},
@@ -86,6 +88,8 @@ const std::vector<Column> kRequestDetails = {{"id", "id"},
                                              {"why", "feedback/why"}};
 const std::vector<Column> kVerdictDetails = {
     {"what happened", "say"}, {"what to do", "remedy"}, {"try again", "retry"}};
+const std::vector<Column> kSuspectColumns = {
+    {"SUSPECT", "at_fault"}, {"CAUSE", "cause"}, {"SURE", "confidence", Form::share}};
 const std::vector<Column> kHoldColumns = {{"ATTEMPT", "attempt"},
                                           {"STATE", "state"},
                                           {"HELD", "held_usd", Form::usd},
@@ -116,6 +120,32 @@ std::vector<std::string> split(std::string_view names) {
 
 std::string budget_path(const Arguments& arguments) {
   return fmt::format("/budgets/{}", percent_encoded(arguments.subject));
+}
+
+/// The list `name` of `object`; null where there is none, or nothing in it.
+const json::array* list_in(const json::value& object, std::string_view name) {
+  const auto* const list = object.get_object().if_contains(name);
+  if (list == nullptr || !list->is_array() || list->get_array().empty()) return nullptr;
+  return &list->get_array();
+}
+
+/// Who else was suspected, and what was seen.
+Outcome<void> show_grounds(const Session& session, const json::value& request) {
+  const json::array* const suspects = list_in(request, "suspects");
+  if (suspects != nullptr && suspects->size() > 1) {
+    say("");
+    const json::value table = {{"data", *suspects}};
+    if (auto shown = session.show_list({.text = {}, .value = table}, kSuspectColumns, ""); !shown) {
+      return shown;
+    }
+  }
+  const json::array* const evidence = list_in(request, "evidence");
+  if (evidence == nullptr) return {};
+  say("\nSEEN");
+  for (const json::value& line : *evidence) {
+    if (line.is_string()) say(printable(std::string_view(line.get_string())));
+  }
+  return {};
 }
 
 }  // namespace
@@ -232,6 +262,7 @@ Outcome<void> request_show(Session& session, const Arguments& arguments) {
       return shown;
     }
   }
+  if (auto shown = show_grounds(session, said->value); !shown) return shown;
   const auto* const holds = said->value.get_object().if_contains("holds");
   if (holds == nullptr || !holds->is_array() || holds->get_array().empty()) return {};
   say("");

@@ -76,6 +76,10 @@ std::string cell_of(const json::value& object, const Column& column) {
     }
     case Column::Form::moment:
       return minute_text(plain_text(*value));
+    case Column::Form::share: {
+      const double share = value->is_number() ? value->to_number<double>() : 0;
+      return fmt::format("{:.0f} %", share * 100);
+    }
     case Column::Form::yes:
       return value->is_bool() && value->get_bool() ? "yes" : "";
     case Column::Form::plain:

@@ -24,6 +24,7 @@ struct Column {
     usd,     ///< A decimal amount as `$1.20`.
     moment,  ///< A time to the minute.
     yes,     ///< `yes` or nothing.
+    share,   ///< 0 to 1 as `93 %`.
   };
   std::string_view title;
   std::string_view field;

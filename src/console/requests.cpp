@@ -154,9 +154,11 @@ std::string verdict_of(const record::Record& record) {
   return JsonObject()
       .text("at_fault", record.at_fault)
       .text("cause", cause.name)
+      .raw("confidence", record::confidence_json(record))
       .text("say", cause.say)
       .text("remedy", cause.remedy)
-      .text("retry", to_string(cause.retry))
+      .text("retry", record.judgement.is_empty() ? to_string(cause.retry)
+                                                 : std::string_view(record.judgement.retry))
       .finish();
 }
 

@@ -15,6 +15,7 @@
 #include "base/money.h"
 #include "base/time.h"
 #include "exchange/usage.h"
+#include "record/judgement.h"
 
 namespace claviger::record {
 
@@ -55,6 +56,7 @@ struct Record {
   int provider_status = 0;    ///< What the provider answered; 0 where it did not.
   std::string error_code;     ///< Ours, or the verdict's cause; empty where nothing failed.
   std::string at_fault;       ///< The verdict's party; empty where nothing failed.
+  Judgement judgement;        ///< What that rests on.
   std::string finish_reason;  ///< The provider's.
   /// What was wrong with an answer that was none the less given: names with commas between, as
   /// fault/soft_failures.h has them; empty for nothing.

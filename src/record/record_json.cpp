@@ -70,6 +70,41 @@ std::string list_of_names(std::string_view names) {
   return out + "]";
 }
 
+std::string texts_json(const std::vector<std::string>& texts) {
+  std::string out = "[";
+  for (const std::string& text : texts) {
+    if (out.size() > 1) out += ',';
+    exchange::append_json_string(out, text);
+  }
+  return out + "]";
+}
+
+/// 930 as 0.93.
+std::string share_json(int permille) {
+  return fmt::format("{:.3g}", permille / static_cast<double>(permille_max));
+}
+
+std::string suspects_json(const std::vector<JudgedSuspect>& suspects) {
+  std::string out = "[";
+  for (const JudgedSuspect& suspect : suspects) {
+    ObjectWriter one;
+    one.text("at_fault", suspect.at_fault);
+    one.text("cause", suspect.cause);
+    one.raw("confidence", share_json(suspect.confidence_permille));
+    if (out.size() > 1) out += ',';
+    out += std::move(one).finish();
+  }
+  return out + "]";
+}
+
+void write_judgement(ObjectWriter& object, const Judgement& judgement) {
+  object.text_or_null("retry", judgement.retry);
+  object.raw("retry_after_s",
+             judgement.retry_after_s > 0 ? std::to_string(judgement.retry_after_s) : "null");
+  object.raw("suspects", suspects_json(judgement.suspects));
+  object.raw("evidence", texts_json(judgement.evidence));
+}
+
 }  // namespace
 
 std::string to_rfc3339(WallTime time) {
@@ -80,6 +115,10 @@ std::string to_rfc3339(WallTime time) {
   char text[32];
   std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
   return fmt::format("{}.{:03}Z", text, micros / 1000 % 1000);
+}
+
+std::string confidence_json(const Record& record) {
+  return record.judgement.is_empty() ? "null" : share_json(record.judgement.confidence_permille);
 }
 
 std::string to_json(const Record& record) {
@@ -102,6 +141,8 @@ std::string to_json(const Record& record) {
   object.number("provider_status", record.provider_status);
   object.text_or_null("error_code", record.error_code);
   object.text_or_null("at_fault", record.at_fault);
+  object.raw("confidence", confidence_json(record));
+  write_judgement(object, record.judgement);
   object.text_or_null("finish_reason", record.finish_reason);
   object.raw("soft_failures", list_of_names(record.soft_failures));
   object.number("input_tokens", record.usage.total_input_tokens());

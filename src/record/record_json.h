@@ -13,6 +13,9 @@ namespace claviger::record {
 /// was not reached), the start as RFC 3339 in UTC.
 std::string to_json(const Record& record);
 
+/// How sure the verdict is, 0 to 1; `null` where nothing was judged.
+std::string confidence_json(const Record& record);
+
 /// `2026-11-23T01:02:03.456Z`
 std::string to_rfc3339(WallTime time);
 

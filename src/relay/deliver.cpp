@@ -306,8 +306,7 @@ Task<Done> Relay::pass_on_error(Job& job, std::string_view event) {
   const std::string_view data = exchange::event_data(event, joined);
   const Failure failure = judged_error_inside(job, data, parts_.failures, parts_.reactor.now());
   failure->request = job.record.id;
-  job.record.error_code = failure->code;
-  job.record.at_fault = failure->at_fault;
+  note_failure(job.record, *failure);
   // By its type, SDKs of a dialect that has one tell an error from an answer.
   const std::string_view type = exchange::event_type(event);
   const std::string type_line = type.empty() ? "" : fmt::format("event: {}\n", type);

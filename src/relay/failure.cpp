@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <ctime>
 
+#include "exchange/json_writer.h"
 #include "record/feedback.h"
 #include "record/record.h"
 
@@ -494,6 +497,37 @@ Failure records_unavailable() {
                      .remedy = "The operator finds the reason with: claviger doctor",
                      .retry = Retry::after,
                      .retry_after_s = 2};
+}
+
+namespace {
+
+int permille_of(double confidence) {
+  return static_cast<int>(std::lround(std::clamp(confidence, 0.0, 1.0) * record::permille_max));
+}
+
+std::string_view to_string(Retry retry) {
+  return retry == Retry::no ? "no" : retry == Retry::yes ? "yes" : "after";
+}
+
+}  // namespace
+
+void note_failure(record::Record& record, const ErrorAnswer& error) {
+  record.error_code = error.code;
+  record.at_fault = error.at_fault;
+  record::Judgement& judgement = record.judgement;
+  judgement = {.retry = std::string(to_string(error.retry)),
+               .retry_after_s = error.retry_after_s,
+               .confidence_permille = permille_of(error.confidence)};
+  for (const ErrorAnswer::Suspect& suspect : error.suspects) {
+    if (judgement.suspects.size() == record::judged_suspects_max) break;
+    judgement.suspects.push_back({.at_fault = suspect.at_fault,
+                                  .cause = suspect.cause,
+                                  .confidence_permille = permille_of(suspect.confidence)});
+  }
+  for (const std::string& line : error.evidence) {
+    if (judgement.evidence.size() == record::judged_evidence_max) break;
+    judgement.evidence.emplace_back(exchange::clipped(line, record::judged_line_bytes_max));
+  }
 }
 
 void add_error_headers(net::http::HeadWriter& head, const ErrorAnswer& error) {

@@ -18,6 +18,7 @@
 #include "net/egress.h"
 #include "net/http/write.h"
 #include "net/socket.h"
+#include "record/record.h"
 #include "route/runner.h"
 #include "route/table.h"
 
@@ -85,6 +86,9 @@ Failure unknown_request();
 Failure not_whole(int status, std::string_view code, std::string_view message);
 Failure feedback_too_large();
 Failure records_unavailable();
+
+/// Puts `error` on the record: its code, who is at fault, how sure that is and from what.
+void note_failure(record::Record& record, const ErrorAnswer& error);
 
 /// What SDKs and scripts read without parsing the body: whose fault, and whether to retry.
 void add_error_headers(net::http::HeadWriter& head, const ErrorAnswer& error);

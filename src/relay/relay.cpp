@@ -346,8 +346,7 @@ Task<void> Relay::answer_error(net::ServerConnection& caller, const api::Dialect
   if (job != nullptr) {
     error.request = job->record.id;
     error.evidence.insert(error.evidence.begin(), job->met_before.begin(), job->met_before.end());
-    job->record.error_code = error.code;
-    job->record.at_fault = error.at_fault;
+    note_failure(job->record, error);
     if (job->record.caller_left) {
       caller.close_after_answer();  // What follows would be read as this answer.
       co_return;

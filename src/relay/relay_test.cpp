@@ -18,6 +18,7 @@ namespace claviger::relay {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -443,6 +444,20 @@ TEST_F(RelayTest, AVerdictStandsBesideTheProvidersErrorAndInTheRecord) {
   EXPECT_EQ(record().error_code, "credit_exhausted");
   EXPECT_EQ(record().at_fault, "account");
   EXPECT_EQ(provider_requests_, 1);
+  const record::Judgement judgement = record().judgement;
+  EXPECT_EQ(judgement.retry, "no");
+  EXPECT_GT(judgement.confidence_permille, 500);
+  ASSERT_FALSE(judgement.suspects.empty());
+  EXPECT_EQ(judgement.suspects[0].cause, "credit_exhausted");
+  EXPECT_EQ(judgement.suspects[0].confidence_permille, judgement.confidence_permille);
+  EXPECT_THAT(judgement.evidence, Contains("status: 429"));
+  EXPECT_THAT(judgement.evidence, Contains("code: no_funds"));
+}
+
+TEST_F(RelayTest, AnAnswerThatWentWellHasNoJudgementOnRecord) {
+  provider_says_ = {json_answer(kAnswer)};
+  ask(kAsk);
+  EXPECT_TRUE(record().judgement.is_empty());
 }
 
 TEST_F(RelayTest, AnErrorInsideAGoodStatusIsAnErrorAndCostsNothing) {

@@ -31,6 +31,11 @@ void take_over(const fault::Verdict& verdict, ErrorAnswer& answer) {
   answer.remedy = std::string(verdict.remedy);
   take_retry(verdict, answer);
   answer.evidence.insert(answer.evidence.end(), verdict.evidence.begin(), verdict.evidence.end());
+  for (const fault::Suspect& suspect : verdict.suspects) {
+    answer.suspects.push_back({.at_fault = std::string(to_string(suspect.party)),
+                               .cause = std::string(suspect.cause),
+                               .confidence = suspect.confidence});
+  }
   if (!verdict.inconclusive) return;
   std::string suspects;
   for (const fault::Suspect& suspect : verdict.suspects) {

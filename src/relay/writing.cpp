@@ -145,8 +145,7 @@ void Relay::begin_record(Job& job) {
 void Relay::finish_record(Job& job) {
   job.record.clamped = job.attempt.was_clamped;
   if (job.was_overrun) {  // Whatever else went wrong: this one costs.
-    job.record.error_code = record::kProviderOverran;
-    job.record.at_fault = "provider";
+    note_failure(job.record, *provider_overran(job.attempt.target.provider));
   }
   job.record.times.total_us = since_start(job);
   job.record.times.overhead_us = overhead_of(job.record.times);

@@ -57,6 +57,7 @@ void each_field(Visitor&& visit, Some&... record) {
   visit(37, record.answer_bytes...);
   visit(38, record.usage.audio_input_tokens...);
   visit(39, record.soft_failures...);
+  visit(40, record.judgement...);
 }
 /// Behind the last field of a record.
 constexpr std::uint64_t kEnd = 0;
@@ -83,6 +84,20 @@ template <typename Value>
 void pack(Packer& out, const std::optional<Value>& value) {
   out.natural(value ? 1 : 0);
   if (value) pack(out, *value);
+}
+/// One field, since its parts mean nothing without each other.
+void pack(Packer& out, const record::Judgement& judgement) {
+  out.text(judgement.retry);
+  out.integer(judgement.retry_after_s);
+  out.integer(judgement.confidence_permille);
+  out.natural(judgement.suspects.size());
+  for (const record::JudgedSuspect& suspect : judgement.suspects) {
+    out.text(suspect.at_fault);
+    out.text(suspect.cause);
+    out.integer(suspect.confidence_permille);
+  }
+  out.natural(judgement.evidence.size());
+  for (const std::string& line : judgement.evidence) out.text(line);
 }
 /// What a number means here is written down once and for all; the order in record.h may change.
 void pack(Packer& out, record::CostState value) {
@@ -128,6 +143,24 @@ template <typename Value>
 void unpack(Unpacker& in, std::optional<Value>& value) {
   value.reset();
   if (in.natural() != 0) unpack(in, value.emplace());
+}
+/// A count of what follows. More than any build wrote is no count.
+std::size_t unpack_count(Unpacker& in, std::size_t most) {
+  const std::uint64_t count = in.natural();
+  return count <= most ? static_cast<std::size_t>(count) : static_cast<std::size_t>(in.broken());
+}
+void unpack(Unpacker& in, record::Judgement& value) {
+  unpack(in, value.retry);
+  unpack(in, value.retry_after_s);
+  unpack(in, value.confidence_permille);
+  value.suspects.resize(unpack_count(in, record::judged_suspects_max));
+  for (record::JudgedSuspect& suspect : value.suspects) {
+    unpack(in, suspect.at_fault);
+    unpack(in, suspect.cause);
+    unpack(in, suspect.confidence_permille);
+  }
+  value.evidence.resize(unpack_count(in, record::judged_evidence_max));
+  for (std::string& line : value.evidence) unpack(in, line);
 }
 void unpack(Unpacker& in, record::CostState& value) {
   using record::CostState;

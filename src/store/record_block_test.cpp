@@ -27,6 +27,23 @@ std::int64_t some_number(std::mt19937_64& random) {
   }
 }
 
+record::Judgement some_judgement(std::mt19937& random) {
+  record::Judgement judgement;
+  if (random() % 2 == 0) return judgement;
+  judgement.retry = "after";
+  judgement.retry_after_s = static_cast<int>(random() % 86'400);
+  judgement.confidence_permille = static_cast<int>(random() % 1001);
+  for (std::size_t i = random() % (record::judged_suspects_max + 1); i > 0; --i) {
+    judgement.suspects.push_back({.at_fault = some_text(random),
+                                  .cause = some_text(random),
+                                  .confidence_permille = static_cast<int>(random() % 1001)});
+  }
+  for (std::size_t i = random() % (record::judged_evidence_max + 1); i > 0; --i) {
+    judgement.evidence.push_back(some_text(random));
+  }
+  return judgement;
+}
+
 std::vector<Record> some_records(std::uint64_t seed, std::size_t count) {
   std::mt19937_64 random(seed);
   std::mt19937 small(static_cast<std::uint32_t>(seed));
@@ -40,6 +57,7 @@ std::vector<Record> some_records(std::uint64_t seed, std::size_t count) {
     r.end_user = some_text(small);
     r.model = some_text(small);
     r.soft_failures = some_text(small);
+    r.judgement = some_judgement(small);
     r.streamed = random() % 2 == 0;
     r.attempts = static_cast<std::uint32_t>(random());
     r.status = static_cast<int>(random());
@@ -75,6 +93,7 @@ TEST(RecordBlock, GivesBackWhatWasPacked) {
       EXPECT_EQ(out.end_user, in.end_user);
       EXPECT_EQ(out.model, in.model);
       EXPECT_EQ(out.soft_failures, in.soft_failures);
+      EXPECT_EQ(out.judgement, in.judgement);
       EXPECT_EQ(out.streamed, in.streamed);
       EXPECT_EQ(out.attempts, in.attempts);
       EXPECT_EQ(out.status, in.status);

@@ -44,6 +44,11 @@ class RecordStoreContract : public StoreContract {
     r.provider_status = 201;
     r.finish_reason = "stop";
     r.soft_failures = "refusal,loop";
+    r.judgement = {.retry = "after",
+                   .retry_after_s = 20,
+                   .confidence_permille = 930,
+                   .suspects = {{"account", "insufficient_quota", 930}, {"provider", "busy", 40}},
+                   .evidence = {"status: 429", "code: insufficient_quota"}};
     r.usage = {.input_tokens = 10,
                .cached_input_tokens = 11,
                .cache_write_tokens = 12,
@@ -99,6 +104,7 @@ TEST_P(RecordStoreContract, ARecordComesBackWithEverythingInIt) {
   EXPECT_EQ(out.at_fault, in.at_fault);
   EXPECT_EQ(out.finish_reason, in.finish_reason);
   EXPECT_EQ(out.soft_failures, in.soft_failures);
+  EXPECT_EQ(out.judgement, in.judgement);
   EXPECT_EQ(out.usage, in.usage);
   EXPECT_EQ(out.held, in.held);
   EXPECT_EQ(out.cost, in.cost);
