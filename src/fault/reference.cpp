@@ -76,7 +76,7 @@ constexpr std::string_view kSoftFailures = R"(
 
 An answer can be given and be of no use. These are marked on the request's record
 (`soft_failures`), counted by model (`claviger_soft_failures_total`) and never stop an answer.
-Chat answers of providers that speak OpenAI's dialect are watched, with one choice.
+Chat answers with one choice are watched, whole and streamed, whatever caller and provider speak.
 
 | name | what |
 |---|---|

@@ -165,14 +165,34 @@ void AnswerWatch::tool_call(std::size_t number, std::string_view name_piece,
 }
 
 void AnswerWatch::finish_reason(std::string_view reason) {
-  constexpr std::array<std::string_view, 5> kCut = {"length", "max_tokens", "max_output_tokens",
-                                                    "MAX_TOKENS", "model_length"};
-  constexpr std::array<std::string_view, 8> kFiltered = {
-      "content_filter", "SAFETY",     "PROHIBITED_CONTENT",   "BLOCKLIST",
-      "SPII",           "RECITATION", "guardrail_intervened", "content_filtered"};
+  // Words of OpenAI, Anthropic (https://docs.claude.com/en/api/handling-stop-reasons), Google
+  // (https://ai.google.dev/api/generate-content#FinishReason and #BlockReason), Mistral, Bedrock;
+  // all 2026-11.
+  constexpr std::array<std::string_view, 5> kCut = {
+      "length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"};
+  constexpr std::array<std::string_view, 15> kFiltered = {"content_filter",
+                                                          "SAFETY",
+                                                          "PROHIBITED_CONTENT",
+                                                          "BLOCKLIST",
+                                                          "SPII",
+                                                          "RECITATION",
+                                                          "guardrail_intervened",
+                                                          "content_filtered",
+                                                          "IMAGE_SAFETY",
+                                                          "IMAGE_RECITATION",
+                                                          "IMAGE_PROHIBITED_CONTENT",
+                                                          "LANGUAGE",
+                                                          "JAILBREAK",
+                                                          "MODEL_ARMOR",
+                                                          "sensitive"};
   was_cut_ = was_cut_ || is_one_of(reason, kCut);
   was_filtered_ = was_filtered_ || is_one_of(reason, kFiltered);
   if (reason == "refusal") said_refusal_ = true;
+  // The provider could not make a call of what the model wrote, and keeps it to itself.
+  if (reason == "MALFORMED_FUNCTION_CALL") called_wrongly_ = true;
+  if (reason == "UNEXPECTED_TOOL_CALL") called_unknown_tool_ = true;
+  // A turn that the provider wants to go on with has said enough.
+  if (reason == "pause_turn") has_other_output_ = true;
 }
 
 SoftFailures AnswerWatch::result() const {
@@ -184,7 +204,10 @@ SoftFailures AnswerWatch::result() const {
       (is_short && calls_.empty() && begins_like_refusal({begin_.data(), begin_bytes_}))) {
     found.add(SoftFailure::refusal);
   }
-  if (!has_words_ && calls_.empty() && !said_refusal_) found.add(SoftFailure::empty_output);
+  if (called_wrongly_) found.add(SoftFailure::broken_tool_arguments);
+  if (called_unknown_tool_) found.add(SoftFailure::unknown_tool);
+  if (!has_words_ && !has_other_output_ && calls_.empty() && !said_refusal_)
+    found.add(SoftFailure::empty_output);
   for (const Call& call : calls_) {
     if (expected_.all_tools_known && !expected_.tools.empty() && !call.name.empty() &&
         std::ranges::find(expected_.tools, call.name) == expected_.tools.end()) {

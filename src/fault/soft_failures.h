@@ -78,6 +78,8 @@ class AnswerWatch {
   /// Of the call with that number in the answer; name and arguments may come in pieces.
   void tool_call(std::size_t number, std::string_view name_piece, std::string_view arguments_piece);
   void refusal() { said_refusal_ = true; }
+  /// Something that is neither text nor a tool call: a picture, sound.
+  void other_output() { has_other_output_ = true; }
   void finish_reason(std::string_view reason);
   void input_tokens_counted(std::int64_t tokens) { tokens_counted_ = tokens; }
 
@@ -123,7 +125,10 @@ class AnswerWatch {
   std::size_t begin_bytes_ = 0;
   std::uint64_t text_bytes_ = 0;
   bool has_words_ = false;
+  bool has_other_output_ = false;
   bool said_refusal_ = false;
+  bool called_unknown_tool_ = false;
+  bool called_wrongly_ = false;
   bool was_cut_ = false;
   bool was_filtered_ = false;
   std::int64_t tokens_counted_ = 0;

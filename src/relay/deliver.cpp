@@ -159,7 +159,14 @@ Task<Done> Relay::deliver_whole(Job& job, net::ProviderExchange& provider) {
 
   // The true cost is known: it is settled first, so that the answer can state it.
   co_await settle(job);
-  if (job.attempt.translation != nullptr) co_return co_await deliver_translated(job, body.bytes());
+  if (job.attempt.translation != nullptr) {
+    auto done = co_await deliver_translated(job, body.bytes());
+    if (done && job.attempt.soft_watch) {
+      job.attempt.soft_watch->answer(body.bytes(), reading.facts.said);
+      note_soft_failures(job);
+    }
+    co_return done;
+  }
   std::string with_cost;
   std::string_view answer = body.bytes();
   if (job.attempt.usage_state == provider::UsageState::sound) {

@@ -300,10 +300,10 @@ Task<Done> Relay::exchange_on(Job& job, const Address& address, std::string_view
   if (sent) job.record.times.sent_us = since_start(job);
   std::string().swap(job.attempt.translated_body);
   // The provider is at work; what its answer should look like is read meanwhile.
-  const bool is_openai_throughout = job.attempt.profile->dialect == exchange::DialectId::openai &&
-                                    job.request.dialect == exchange::DialectId::openai;
-  if (sent && is_openai_throughout) {
-    job.attempt.soft_watch = SoftWatch::of(job.request, is_own_endpoint(job.attempt));
+  if (sent) {
+    job.attempt.soft_watch = SoftWatch::of(
+        job.request,
+        {.dialect = job.attempt.profile->dialect, .is_own_endpoint = is_own_endpoint(job.attempt)});
   }
   // Where another attempt could follow, the request is still needed.
   if (!may_need_request_again(job)) job.caller.release_request();

@@ -935,6 +935,43 @@ TEST_F(RelayTest, AnAnthropicStreamIsPassedOnWithTheCostInItsLastUsage) {
   EXPECT_EQ(balance().spent, NanoUsd(60'000));
 }
 
+TEST_F(RelayTest, SoftFailuresAreMarkedWhateverCallerAndProviderSpeak) {
+  const std::string to_claude =
+      R"({"model":"cave/claude-x","max_tokens":50,"messages":[{"role":"user","content":"hi"}],"tools":[)";
+  const std::string as_openai =
+      to_claude + R"({"type":"function","function":{"name":"g","parameters":{"type":"object"}}}]})";
+  const std::string as_anthropic = to_claude + R"({"name":"g","input_schema":{"type":"object"}}]})";
+  provider_says_ = {json_answer(kClaudeSays)};  // It calls a tool "f".
+  EXPECT_THAT(ask(as_openai), HasSubstr("HTTP/1.1 200"));
+  EXPECT_EQ(record().soft_failures, "unknown_tool");
+  EXPECT_THAT(ask(as_anthropic, "/v1/messages"), HasSubstr("HTTP/1.1 200"));
+  EXPECT_EQ(record().soft_failures, "unknown_tool");
+
+  std::string cut = kClaudeStreams;
+  cut.replace(cut.find("end_turn"), 8, "max_tokens");
+  provider_says_ = {stream_head(), chunk(cut), "0\r\n\r\n"};
+  for (const auto& [path, request] :
+       {std::pair<std::string, std::string>{"/v1/messages", as_anthropic},
+        {"/v1/chat/completions", as_openai}}) {
+    const std::string answer = ask(R"({"stream":true,)" + request.substr(1), path);
+    EXPECT_THAT(answer, HasSubstr("hello"));
+    EXPECT_EQ(record().soft_failures, "cut_by_length") << path;
+    EXPECT_EQ(record().at_fault, "");
+  }
+
+  provider_says_ = {json_answer(
+      R"({"choices":[{"message":{"role":"assistant","content":""},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":0}})")};
+  for (const auto& [path, request] :
+       {std::pair<std::string, std::string>{"/v1/messages", kMessages},
+        {std::string(kGeminiPath), kAskGemini}}) {
+    EXPECT_THAT(ask(request, path), HasSubstr("HTTP/1.1 200"));
+    EXPECT_EQ(record().soft_failures, "empty_output") << path;
+  }
+  EXPECT_THAT(
+      metrics_.render(),
+      HasSubstr(R"(claviger_soft_failures_total{kind="cut_by_length",model="cave/claude-x"} 2)"));
+}
+
 TEST_F(RelayTest, WhatATargetCannotExpressIsRefusedByNameAndCostsNothing) {
   provider_says_ = {json_answer(kClaudeSays)};
   const std::string ask_for_seed =
