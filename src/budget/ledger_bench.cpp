@@ -3,22 +3,28 @@
 ///   ledger_bench                          the journal in $TMPDIR, or /tmp
 ///   TMPDIR=/dev/shm ledger_bench          without the disk
 ///
-/// `Time` and `CPU` are those of the calling thread per pair of calls; `others_ns` is the CPU
-/// of the journal's and the folding thread together, per pair. The store takes batches and
-/// does nothing, since SQLite is measured where it is.
+/// `Time` is wall time and `CPU` that of the calling thread (the ledger's side of a request) per
+/// pair of calls; `journal_ns` is the CPU of the thread that brings groups to disk, and `fold_ns`
+/// that of the one that folds them into the store, per pair. On a shared machine read `CPU`.
+/// The store takes batches and leases and does nothing, since SQLite is measured where it is.
 
 #include <benchmark/benchmark.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/task.h"
+#include "budget/admission.h"
+#include "budget/budget_book.h"
 #include "budget/journal_ledger.h"
 #include "budget/memory_ledger.h"
 
@@ -53,15 +59,47 @@ class TakesEverything final : public LedgerStore {
   JournalPosition position_;
 };
 
-std::int64_t cpu_ns(clockid_t clock) {
+/// What the calling thread used.
+std::int64_t own_cpu_ns() {
   timespec time{};
-  clock_gettime(clock, &time);
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
   return time.tv_sec * 1'000'000'000 + time.tv_nsec;
 }
 
+std::string first_line_of(const std::filesystem::path& file) {
+  std::ifstream in(file);
+  std::string line;
+  std::getline(in, line);
+  return line;
+}
+
+/// What this process's threads of that name have used so far, in nanoseconds: the first number
+/// of `schedstat` (Documentation/scheduler/sched-stats.rst of Linux, 2026-11).
+std::int64_t cpu_of_threads_ns(std::string_view name) {
+  std::int64_t sum_ns = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    if (first_line_of(task.path() / "comm") != name) continue;
+    sum_ns += std::strtoll(first_line_of(task.path() / "schedstat").c_str(), nullptr, 10);
+  }
+  return sum_ns;
+}
+
+/// How often the calling thread has waited: for I/O, a lock, or anybody.
+std::int64_t own_waits() {
+  rusage usage{};
+  getrusage(RUSAGE_THREAD, &usage);
+  return usage.ru_nvcsw;
+}
+
+/// Room for ten million requests that hold three cents and cost one, so that leases are used up
+/// and asked for as those of a busy budget are.
+constexpr NanoUsd kLimit = dollars(100'000);
+
+enum class Leases : std::uint8_t { none, taken };
+
 class World {
  public:
-  World() {
+  explicit World(Leases leases) {
     const char* const temporary = getenv("TMPDIR");
     folder_ = std::string(temporary != nullptr ? temporary : "/tmp") + "/ledger-bench-XXXXXX";
     if (mkdtemp(folder_.data()) == nullptr) std::abort();
@@ -70,6 +108,10 @@ class World {
     config.journal.slots_per_segment = 1u << 19;  // 64 MiB: a second has to fit.
     config.fold_every = std::chrono::milliseconds{50};
     config.remembered_max = 4096;
+    if (leases == Leases::taken) {
+      config.leases = &leases_;
+      config.boot_id = "of the benchmark";
+    }
     auto ledger = JournalLedger::open(clock_, store_, std::move(config));
     if (!ledger) {
       std::fprintf(stderr, "%s\n", ledger.error().c_str());
@@ -78,7 +120,7 @@ class World {
     ledger_ = *std::move(ledger);
     for (std::int64_t id = 1; id <= 64; ++id) {
       const BudgetTerms terms{.id = BudgetId{id},
-                              .limit = dollars(1'000'000'000),
+                              .limit = kLimit,
                               .period = Period::month,
                               .when_exhausted = WhenExhausted::clamp};
       if (!run(ledger_->set_terms(terms))) std::abort();
@@ -89,10 +131,12 @@ class World {
     std::filesystem::remove_all(folder_);
   }
   Ledger& ledger() { return *ledger_; }
+  int leases_asked() const { return leases_.asked; }
 
  private:
   SystemClock clock_;
   TakesEverything store_;
+  MemoryLeaseStore leases_;
   std::string folder_;
   std::unique_ptr<JournalLedger> ledger_;
 };
@@ -101,8 +145,8 @@ std::unique_ptr<World> world;
 
 /// Each thread is an owner of its own with an app, a key and a credential; the workspace's
 /// budget is everybody's.
-void reserve_and_settle(benchmark::State& state) {
-  if (state.thread_index() == 0) world = std::make_unique<World>();
+void reserve_and_settle(benchmark::State& state, Leases leases) {
+  if (state.thread_index() == 0) world = std::make_unique<World>(leases);
   const std::int64_t own = 2 + 4 * state.thread_index();
   BudgetSet budgets;
   for (const std::int64_t id : {std::int64_t{1}, own, own + 1, own + 2}) {
@@ -112,8 +156,10 @@ void reserve_and_settle(benchmark::State& state) {
   const auto low = static_cast<std::uint64_t>(state.thread_index());
   std::vector<std::int64_t> samples;
   samples.reserve(1 << 20);
-  const std::int64_t process_before = cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
-  const std::int64_t thread_before = cpu_ns(CLOCK_THREAD_CPUTIME_ID);
+  const std::int64_t waits_before = own_waits();
+  const std::int64_t own_before_ns = own_cpu_ns();
+  const std::int64_t journal_before_ns = cpu_of_threads_ns("journal");
+  const std::int64_t fold_before_ns = cpu_of_threads_ns("ledger");
   for (auto _ : state) {
     const auto at_ms = static_cast<std::uint64_t>(1'800'000'000'000) + number;
     const AttemptId attempt{.request = {at_ms << 16, low}, .number = 1};
@@ -125,20 +171,23 @@ void reserve_and_settle(benchmark::State& state) {
       state.SkipWithError("no hold was granted");
       break;
     }
-    const auto settled =
-        run(world->ledger().settle(granted->hold, NanoUsd(1'000), Certainty::billed));
+    const auto settled = run(world->ledger().settle(granted->hold, cents(1), Certainty::billed));
     if (!settled) state.SkipWithError("not settled");
     if (number % 16 == 0 && samples.size() < samples.capacity()) {
       samples.push_back((std::chrono::steady_clock::now() - begin).count());
     }
   }
-  const std::int64_t others = (cpu_ns(CLOCK_PROCESS_CPUTIME_ID) - process_before) -
-                              (cpu_ns(CLOCK_THREAD_CPUTIME_ID) - thread_before);
   std::ranges::sort(samples);
   state.SetItemsProcessed(state.iterations());
+  const auto per_pair = [&state](std::int64_t sum) {
+    return static_cast<double>(sum) / static_cast<double>(state.iterations());
+  };
   if (state.threads() == 1) {
-    state.counters["others_ns"] =
-        static_cast<double>(others) / static_cast<double>(state.iterations());
+    state.counters["ledger_ns"] = per_pair(own_cpu_ns() - own_before_ns);
+    state.counters["journal_ns"] = per_pair(cpu_of_threads_ns("journal") - journal_before_ns);
+    state.counters["fold_ns"] = per_pair(cpu_of_threads_ns("ledger") - fold_before_ns);
+    state.counters["waits"] = static_cast<double>(own_waits() - waits_before);
+    state.counters["leases"] = static_cast<double>(world->leases_asked());
   }
   if (!samples.empty() && state.thread_index() == 0) {
     const auto at = [&samples](double part) {
@@ -152,7 +201,73 @@ void reserve_and_settle(benchmark::State& state) {
   }
   if (state.thread_index() == 0) world.reset();
 }
-BENCHMARK(reserve_and_settle)->Threads(1)->Threads(2)->UseRealTime()->Unit(benchmark::kNanosecond);
+BENCHMARK_CAPTURE(reserve_and_settle, with_leases, Leases::taken)
+    ->Threads(1)
+    ->Threads(2)
+    ->UseRealTime()
+    ->Unit(benchmark::kNanosecond);
+BENCHMARK_CAPTURE(reserve_and_settle, without_leases, Leases::none)
+    ->Threads(1)
+    ->UseRealTime()
+    ->Unit(benchmark::kNanosecond);
+
+/// All that money costs a request whose fields have been read: which budgets it concerns, its
+/// bound at its price, the hold with leases and journal, and the settlement.
+void way_of_a_request(benchmark::State& state) {
+  world = std::make_unique<World>(Leases::taken);
+  std::vector<Budget> budgets(64);
+  for (std::size_t index = 0; index < budgets.size(); ++index) {
+    budgets[index].terms.id = BudgetId{static_cast<std::int64_t>(index + 1)};
+    budgets[index].scope = static_cast<Scope>(1 + index % 4);  // Owners, apps, credentials, keys.
+    budgets[index].subject = static_cast<std::int64_t>(index / 4);
+  }
+  const BudgetBook book(std::move(budgets));
+  const Subjects subjects{.owner = OwnerId{3},
+                          .app = AppId{3},
+                          .credential = CredentialId{3},
+                          .key = VirtualKeyId{3},
+                          .model = "openai/gpt-4o"};
+  catalog::Price price;
+  price.input = price.cached_input = price.cache_write = price.cache_write_1h =
+      PicoUsdPerUnit{2'500'000};
+  price.output = PicoUsdPerUnit{10'000'000};
+  const ModelFamily& family = family_of("openai", "gpt-4o");
+  const std::string body(700, 'x');
+  exchange::Request request;
+  request.body = body;
+  request.output_tokens_max = 1'000;
+  std::uint64_t number = 0;
+  const std::int64_t waits_before = own_waits();
+  const std::int64_t own_before_ns = own_cpu_ns();
+  for (auto _ : state) {
+    const auto concerned = book.concerned(subjects);
+    const auto bound = bound_request(
+        request, price, {.context_tokens_max = 128'000, .output_tokens_max = 16'384}, family);
+    if (!concerned || concerned->size() != 4 || !bound) {
+      state.SkipWithError("not what a request concerns");
+      break;
+    }
+    const AttemptId attempt{.request = {(std::uint64_t{1'800'000'000'000} + number++) << 16, 0},
+                            .number = 1};
+    const auto granted = run(world->ledger().reserve({.attempt = attempt,
+                                                      .budgets = *concerned,
+                                                      .cost_max = bound->cost_max,
+                                                      .cost_least = bound->cost_least}));
+    if (!granted) {
+      state.SkipWithError("no hold was granted");
+      break;
+    }
+    benchmark::DoNotOptimize(output_bound_within(granted->amount, *bound, price));
+    benchmark::DoNotOptimize(
+        run(world->ledger().settle(granted->hold, NanoUsd(3'000'000), Certainty::billed)));
+  }
+  state.counters["ledger_ns"] =
+      static_cast<double>(own_cpu_ns() - own_before_ns) / static_cast<double>(state.iterations());
+  state.counters["waits"] = static_cast<double>(own_waits() - waits_before);
+  state.counters["leases"] = static_cast<double>(world->leases_asked());
+  world.reset();
+}
+BENCHMARK(way_of_a_request)->UseRealTime()->Unit(benchmark::kNanosecond);
 
 void without_a_journal(benchmark::State& state) {
   const SystemClock clock;
