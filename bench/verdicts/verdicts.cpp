@@ -1,13 +1,14 @@
 /// How good are verdicts? Reads cases (JSON lines, see src/fault/case_line.h, with `expect`),
 /// judges each, and prints accuracy, calibration and the confusion matrix.
 ///
-///   verdicts [--leave-one-out] [--half 0|1] [--wrong] [--time] cases.jsonl…
+///   verdicts [--leave-one-out] [--half 0|1] [--wrong] [--unsure] [--time] cases.jsonl…
 ///
 /// --leave-one-out  each case is judged without the rules of its own provider: what the general
 ///                  reasoning is worth for a provider that nobody has written down.
 /// --half N         only cases whose id hashes to N: rules can be written looking at one half and
 ///                  measured on the other.
 /// --wrong          each wrong verdict, with its evidence.
+/// --unsure         each verdict below 0.9 as well: where the evidence is not read well enough.
 /// --time           the time of a verdict: median and 99th percentile.
 
 #include <fmt/format.h>
@@ -31,6 +32,7 @@ using namespace claviger;
 struct Settings {
   bool leave_one_out = false;
   bool show_wrong = false;
+  bool show_unsure = false;
   bool show_time = false;
   int half = -1;
   std::vector<std::string> files;
@@ -57,7 +59,8 @@ int half_of(std::string_view id) {
   return static_cast<int>((hash >> 16) & 1);
 }
 
-void count(Score& score, const fault::Case& one, const fault::Verdict& verdict, bool show_wrong) {
+void count(Score& score, const fault::Case& one, const fault::Verdict& verdict,
+           const Settings& settings) {
   const std::string party(to_string(verdict.at_fault));
   const bool party_ok = party == one.expected_party;
   const bool retry_ok = to_string(verdict.retry) == one.expected_retry;
@@ -75,7 +78,9 @@ void count(Score& score, const fault::Case& one, const fault::Verdict& verdict, 
   auto& [cases, right] = score.by_provider[one.provider];
   ++cases;
   right += party_ok ? 1 : 0;
-  if (show_wrong && !(party_ok && retry_ok)) {
+  const bool is_shown = (settings.show_wrong && !(party_ok && retry_ok)) ||
+                        (settings.show_unsure && verdict.confidence < 0.9);
+  if (is_shown) {
     fmt::print("{} {} {}: expected {} {} {}, got {} {} {} ({:.2f})\n", one.id, one.provider,
                one.status, one.expected_party, one.expected_cause, one.expected_retry, party,
                verdict.cause, to_string(verdict.retry), verdict.confidence);
@@ -146,6 +151,8 @@ int main(int argc, char** argv) {
       settings.leave_one_out = true;
     } else if (argument == "--wrong") {
       settings.show_wrong = true;
+    } else if (argument == "--unsure") {
+      settings.show_unsure = true;
     } else if (argument == "--time") {
       settings.show_time = true;
     } else if (argument == "--half" && i + 1 < argc) {
@@ -186,7 +193,7 @@ int main(int argc, char** argv) {
       times_us.push_back(
           std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin)
               .count());
-      count(score, *one, verdict, settings.show_wrong);
+      count(score, *one, verdict, settings);
     }
   }
   print(score);

@@ -19,14 +19,21 @@ enum class Grounds : std::uint8_t {
 /// Below this the verdict says that it is inconclusive.
 inline constexpr double inconclusive_below = 0.5;
 
+/// Where one suspect has nearly all votes, more of them are right than the grounds alone promise;
+/// where several share them, no more are. So the factor rises with the share, from here on.
+inline constexpr double share_that_is_clear = 0.9;
+
 constexpr double calibrated(double share, Grounds grounds) {
   constexpr double kDocumented = 0.99;
   constexpr double kCorroborated = 0.975;
   constexpr double kSingle = 0.95;
-  const double factor = grounds == Grounds::documented     ? kDocumented
+  constexpr double kDoubtThatGoes = 0.6;  // Of what is left to doubt, where all votes agree.
+  const double ground = grounds == Grounds::documented     ? kDocumented
                         : grounds == Grounds::corroborated ? kCorroborated
                                                            : kSingle;
-  return std::clamp(share, 0.0, 1.0) * factor;
+  const double of_all = std::clamp(share, 0.0, 1.0);
+  const double clear = std::max(0.0, (of_all - share_that_is_clear) / (1 - share_that_is_clear));
+  return std::min(of_all * (ground + (1 - ground) * kDoubtThatGoes * clear), kDocumented);
 }
 
 }  // namespace claviger::fault

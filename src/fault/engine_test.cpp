@@ -22,11 +22,13 @@ const RuleBook& book() {
 
 std::vector<Case> corpus() {
   std::vector<Case> cases;
-  std::ifstream lines(CLAVIGER_FAULT_CORPUS);
-  for (std::string line; std::getline(lines, line);) {
-    auto one = Case::read(line);
-    EXPECT_TRUE(one) << line;
-    if (one) cases.push_back(std::move(*one));
+  for (const char* const file : {"/documented.jsonl", "/unfamiliar.jsonl"}) {
+    std::ifstream lines(std::string(CLAVIGER_FAULT_CORPUS) + file);
+    for (std::string line; std::getline(lines, line);) {
+      auto one = Case::read(line);
+      EXPECT_TRUE(one) << line;
+      if (one) cases.push_back(std::move(*one));
+    }
   }
   return cases;
 }
@@ -43,7 +45,7 @@ Verdict verdict_on(std::string_view provider, int status, std::string_view body,
 
 TEST(Engine, WhatProvidersDocumentIsJudgedRight) {
   const auto cases = corpus();
-  ASSERT_GT(cases.size(), 60U);
+  ASSERT_GT(cases.size(), 100U);
   for (const Case& one : cases) {
     const Verdict verdict = verdict_on(one);
     EXPECT_EQ(to_string(verdict.at_fault), one.expected_party) << one.id << ": " << verdict.cause;
@@ -149,6 +151,57 @@ TEST(Engine, HostileBodiesAreJudgedInBoundedTime) {
       EXPECT_LE(verdict.confidence, 0.99);
     }
   }
+}
+
+TEST(Engine, AStatusThatContradictsTheBodyIsNotBelieved) {
+  struct {
+    int status;
+    std::string_view body;
+    Party party;
+  } constexpr kCases[] = {
+      {500, R"({"error":{"message":"Incorrect API key provided","code":"invalid_api_key"}})",
+       Party::key},
+      {400, R"({"error":{"message":"The model is overloaded","type":"overloaded_error"}})",
+       Party::provider},
+      {429, R"({"error":{"message":"Your credit balance is too low","code":"insufficient_quota"}})",
+       Party::account},
+      {403, R"({"error":{"message":"blocked by content filter","code":"content_filter"}})",
+       Party::policy},
+      {200, R"({"error":{"message":"Rate limit exceeded","code":429}})", Party::account},
+      {401,
+       R"({"error":{"message":"maximum context length is 8192 tokens, you requested 9000",)"
+       R"("code":"context_length_exceeded"}})",
+       Party::app},
+  };
+  for (const auto& one : kCases) {
+    const Verdict verdict = verdict_on("unheard-of", one.status, one.body);
+    EXPECT_EQ(verdict.at_fault, one.party) << one.status << " " << one.body << verdict.cause;
+  }
+}
+
+TEST(Engine, HtmlThatIsFullOfErrorWordsIsStillAnEdgesPage) {
+  const Verdict verdict =
+      verdict_on("unheard-of", 502,
+                 "<html><head><title>502 Bad Gateway</title><script>var a='invalid api key 429 "
+                 "insufficient_quota'</script></head><body><center>nginx</center></body></html>",
+                 {{"content-type", "text/html"}, {"server", "nginx"}});
+  EXPECT_NE(verdict.at_fault, Party::key);
+  EXPECT_NE(verdict.at_fault, Party::account);
+}
+
+TEST(Calibration, ConfidenceRisesWithTheShareAndNeverReachesCertainty) {
+  for (const Grounds grounds : {Grounds::documented, Grounds::corroborated, Grounds::single}) {
+    double before = -1;
+    for (int i = 0; i <= 1000; ++i) {
+      const double share = i / 1000.0;
+      const double confidence = calibrated(share, grounds);
+      EXPECT_GE(confidence, before);
+      EXPECT_LE(confidence, std::min(share, 0.99));
+      before = confidence;
+    }
+  }
+  EXPECT_LT(calibrated(1, Grounds::single), calibrated(1, Grounds::corroborated));
+  EXPECT_LE(calibrated(1, Grounds::corroborated), calibrated(1, Grounds::documented));
 }
 
 TEST(Engine, TheSameRefusalOfManyOwnersKeysIsTheProviders) {
