@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <set>
 #include <string>
@@ -257,6 +258,16 @@ TEST(Rules, ABrokenRuleIsRefusedWithItsPlace) {
         "nonsense", ""}) {
     EXPECT_THROW(read(broken), std::runtime_error) << broken;
   }
+}
+
+TEST(Rules, EveryFileStandsInTheBinaryAndNoneAtAllIsAnError) {
+  std::size_t files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(CLAVIGER_FAULT_RULES)) {
+    if (entry.path().extension() == ".toml" && entry.path().stem() != "causes") ++files;
+  }
+  EXPECT_GT(files, 20U);
+  EXPECT_EQ(book().sets.size(), files);
+  EXPECT_THROW(RuleBook::read("", {}), std::runtime_error);
 }
 
 TEST(Rules, EveryCauseCanBeReached) {

@@ -244,6 +244,7 @@ std::optional<std::size_t> RuleBook::find_cause(std::string_view name) const {
 
 RuleBook RuleBook::read(std::string_view causes_toml, const std::vector<File>& files) {
   RuleBook book;
+  if (files.empty()) fail("*.toml", "there are no rules in this build");
   read_causes(book, causes_toml);
   for (const File& file : files) {
     const toml::table table = parse(file.name, file.text);

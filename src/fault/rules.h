@@ -104,7 +104,8 @@ struct RuleBook {
   std::vector<RuleSet> sets;
   PhraseIndex phrases;
 
-  /// The one in the binary. Reading it takes some milliseconds, once.
+  /// The one in the binary. The first call reads it, which takes 8 ms (bench/verdicts/run --time,
+  /// 2026-11): no thread that serves requests may be the first. Throws like read().
   static const RuleBook& embedded();
   /// From texts of files. Throws std::runtime_error that names file and rule: a broken rule must
   /// not reach anybody.

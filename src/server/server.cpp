@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <fstream>
+#include <future>
 #include <latch>
 #include <mutex>
 #include <random>
@@ -22,6 +23,7 @@
 #include "budget/journal_ledger.h"
 #include "console/control.h"
 #include "deliver/channels.h"
+#include "fault/rules.h"
 #include "local/runner_supervisor.h"
 #include "net/resolver.h"
 #include "server/doctor.h"
@@ -106,11 +108,13 @@ class Server final : public ControlDesk, public console::Operations, public rela
   ~Server() override { shut_down(); }
 
   std::expected<void, std::string> start() {
+    // Beside all else, so that a start takes no longer for it.
+    rules_read_ = std::async(std::launch::async, &Server::read_rules);
     using Step = std::expected<void, std::string> (Server::*)();
     for (const Step step :
          {&Server::take_home, &Server::open_stores, &Server::open_vault, &Server::open_ledger,
           &Server::start_runner, &Server::start_network, &Server::start_alerts,
-          &Server::start_control, &Server::start_workers}) {
+          &Server::start_control, &Server::await_rules, &Server::start_workers}) {
       if (auto done = (this->*step)(); !done) return done;
     }
     is_ready_ = true;
@@ -519,6 +523,20 @@ class Server final : public ControlDesk, public console::Operations, public rela
     return {};
   }
 
+  /// What failures are judged by. The first request that fails must not wait for them, nor the
+  /// others on its thread.
+  static std::expected<void, std::string> read_rules() {
+    try {
+      fault::RuleBook::embedded();
+      return {};
+    } catch (const std::exception& broken) {
+      return problem(std::string("this build's rules for failures cannot be read, so it cannot "
+                                 "serve; install another build: ") +
+                     broken.what());
+    }
+  }
+  std::expected<void, std::string> await_rules() { return rules_read_.get(); }
+
   std::expected<void, std::string> start_workers() {
     // The first snapshot is published while the workers run, so they are started first and
     // their listeners accept only once they have it.
@@ -627,6 +645,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<net::EgressAllowance> credential_allowances_;
   std::thread control_thread_;
+  std::future<std::expected<void, std::string>> rules_read_;  ///< Its end waits for the reader.
   std::atomic<std::chrono::seconds> drain_time_max_{config_.drain_time_max};
   std::atomic<bool> is_ready_{false};
 };
