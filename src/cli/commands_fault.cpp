@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <fstream>
+#include <iostream>
 #include <iterator>
 
 #include "cli/commands.h"
@@ -56,9 +57,12 @@ Outcome<fault::Case> case_of(const Arguments& arguments) {
 }
 
 /// Every line of the file in order; a bad one gets `error`, and the status is then 1.
-Outcome<void> classify_batch(const std::string& file) {
-  std::ifstream lines(file, std::ios::binary);
-  if (!lines) return refused(fmt::format("the file {} cannot be read", file));
+Outcome<void> classify_batch(const std::string& path) {
+  const bool is_stdin = path == "-";
+  std::ifstream file;
+  if (!is_stdin) file.open(path, std::ios::binary);
+  std::istream& lines = is_stdin ? std::cin : file;
+  if (!lines) return refused(fmt::format("the file {} cannot be read", path));
   const fault::RuleBook& book = fault::RuleBook::embedded();
   std::vector<fault::HeaderField> fields;
   std::size_t bad = 0;

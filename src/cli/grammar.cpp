@@ -502,7 +502,7 @@ void Grammar::declare_faults() {
       .text("--body-file", &Arguments::file, "FILE", "The answer's body; - is standard input")
       .texts("--header", &Arguments::headers, "HEADER", "\"retry-after: 20\"; may be repeated")
       .text("--batch", &Arguments::batch_file, "FILE",
-            "A file with a failure as JSON on each line; one verdict a line comes out")
+            "Failures as JSON, one a line; one verdict a line comes out; - is standard input")
       .at_most_one_of({{"--batch", "--status"}, {"--batch", "--body-file"}})
       .example("claviger fault classify --provider openai --status 429 --body-file error.json");
 }
