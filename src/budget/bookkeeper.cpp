@@ -123,7 +123,8 @@ Result<Receipt> Bookkeeper::settle_known(Hold& hold, const Settlement& settlemen
        .held = hold.held,
        .cost = settlement.cost,
        .at = clock_.wall_now(),
-       .budgets = hold.accounts.budgets()});
+       .budgets = hold.accounts.budgets(),
+       .note = settlement.note});
   hold.state = HoldState::settled;
   hold.cost = settlement.cost;
   hold.certainty = settlement.certainty;

@@ -50,6 +50,7 @@ class Bookkeeper {
     NanoUsd cost;
     Certainty certainty = Certainty::billed;
     std::optional<BudgetSet> budgets_if_forgotten;
+    std::uint32_t note = 0;  ///< See LogRecord::note.
   };
   /// See Ledger::settle() and settle_forgotten(). None: as for reserve().
   std::optional<Result<Receipt>> settle(const Settlement& settlement, Recall recall);

@@ -48,7 +48,8 @@ std::expected<void, LedgerStoreError> Fold::add(const LogRecord& record) {
                                   .at = record.at,
                                   .cost_before = before,
                                   .cost_after = record.cost,
-                                  .certainty = record.certainty});
+                                  .certainty = record.certainty,
+                                  .note = record.note});
   }
   return {};
 }

@@ -298,6 +298,30 @@ Task<Result<std::vector<AttemptMoney>>> JournalLedger::attempts(RequestId reques
   });
 }
 
+Task<Result<Receipt>> JournalLedger::correct(HoldId hold, NanoUsd cost, CorrectionNote note) {
+  using Outcome = Result<Receipt>;
+  return off_the_way<Outcome>([this, hold, cost, note = std::move(note)]() -> Outcome {
+    const std::scoped_lock lock(store_mutex_);
+    if (!recall(hold.attempt)) return std::unexpected(unavailable());
+    const auto number = store_.add_note(note, clock_.wall_now());
+    if (!number) return std::unexpected(unavailable());
+    return *books_.settle({hold.attempt, cost, Certainty::reconciled, std::nullopt, *number},
+                          Bookkeeper::Recall::done);
+  });
+}
+
+Task<Result<std::vector<CorrectionEntry>>> JournalLedger::corrections(WallTime since,
+                                                                      std::size_t most) {
+  using Outcome = Result<std::vector<CorrectionEntry>>;
+  return off_the_way<Outcome>([this, since, most]() -> Outcome {
+    const std::scoped_lock lock(store_mutex_);
+    if (!fold_with_store()) return std::unexpected(unavailable());
+    auto found = store_.corrections(since, most);
+    if (!found) return std::unexpected(unavailable());
+    return *std::move(found);
+  });
+}
+
 Task<Result<std::vector<UncertainCost>>> JournalLedger::uncertain(std::size_t most) {
   using Outcome = Result<std::vector<UncertainCost>>;
   return off_the_way<Outcome>([this, most]() -> Outcome {

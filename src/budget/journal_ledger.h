@@ -90,6 +90,8 @@ class JournalLedger final : public Ledger {
   Task<Result<Receipt>> settle_forgotten(HoldId hold, BudgetSet budgets, NanoUsd cost,
                                          Certainty certainty) override;
   Task<Result<std::vector<AttemptMoney>>> attempts(RequestId request) override;
+  Task<Result<Receipt>> correct(HoldId hold, NanoUsd cost, CorrectionNote note) override;
+  Task<Result<std::vector<CorrectionEntry>>> corrections(WallTime since, std::size_t most) override;
   Task<Result<std::vector<UncertainCost>>> uncertain(std::size_t most) override;
   Task<Result<void>> set_terms(BudgetTerms terms) override;
   Task<Result<void>> remove(BudgetId budget) override;

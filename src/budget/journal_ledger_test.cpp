@@ -386,6 +386,14 @@ TEST_F(JournalLedgerTest, AFoldThatFailedInTheMiddleOfRecoveryGoesOnNextTime) {
     std::expected<std::vector<StoredHold>, LedgerStoreError> uncertain(std::size_t most) override {
       return store_.uncertain(most);
     }
+    std::expected<std::uint32_t, LedgerStoreError> add_note(const CorrectionNote& note,
+                                                            WallTime now) override {
+      return store_.add_note(note, now);
+    }
+    std::expected<std::vector<CorrectionEntry>, LedgerStoreError> corrections(
+        WallTime since, std::size_t most) override {
+      return store_.corrections(since, most);
+    }
 
    private:
     LedgerStore& store_;

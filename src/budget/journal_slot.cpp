@@ -52,6 +52,7 @@ void write_slot(SlotBytes slot, JournalPosition place, const LogRecord& record) 
   put(bytes, 8, record.attempt.request.high);
   put(bytes, 16, record.attempt.request.low);
   put(bytes, 24, record.attempt.number);
+  put(bytes, 28, record.note);
   put(bytes, 32, record.held.nanos());
   put(bytes, 40, record.cost.nanos());
   put(bytes, 48, unix_micros(record.at));
@@ -89,6 +90,7 @@ std::expected<LogRecord, SlotError> read_slot(ConstSlotBytes slot, JournalPositi
   record.attempt.request.high = get<std::uint64_t>(slot, 8);
   record.attempt.request.low = get<std::uint64_t>(slot, 16);
   record.attempt.number = get<std::uint32_t>(slot, 24);
+  record.note = get<std::uint32_t>(slot, 28);
   record.held = NanoUsd(get<std::int64_t>(slot, 32));
   record.cost = NanoUsd(get<std::int64_t>(slot, 40));
   record.at = from_unix_micros(get<std::int64_t>(slot, 48));

@@ -13,7 +13,7 @@
 ///      7    1   0
 ///      8   16   request id: its high and its low half
 ///     24    4   attempt number
-///     28    4   0
+///     28    4   number of the note of a correction; 0: none
 ///     32    8   held, nano-dollars
 ///     40    8   cost, nano-dollars; 0 for a hold
 ///     48    8   when, microseconds since 1970

@@ -172,6 +172,35 @@ struct UncertainCost {
   WallTime opened_at;
 };
 
+/// Why a person says that a cost is another.
+enum class CorrectionKind : std::uint8_t {
+  bill,         ///< The provider's bill says so; what `reconcile` gives.
+  refund,       ///< The provider gave it back, or some of it.
+  wrong_price,  ///< It was priced with a row that was wrong.
+  other,
+};
+
+/// What a person says of a correction, kept beside it for good.
+struct CorrectionNote {
+  /// Of `reason`, in bytes.
+  static constexpr std::size_t kReasonBytesMax = 500;
+  CorrectionKind kind = CorrectionKind::bill;
+  std::string reason;  ///< One line of UTF-8 text, never empty.
+  friend bool operator==(const CorrectionNote&, const CorrectionNote&) = default;
+};
+
+/// A settlement that was replaced, or that came from a person: an entry of its own, since history
+/// is never rewritten.
+struct CorrectionEntry {
+  AttemptId attempt;
+  WallTime at;
+  std::optional<NanoUsd> cost_before;  ///< None where the hold had not been settled.
+  NanoUsd cost_after;
+  Certainty certainty = Certainty::reconciled;
+  /// None where a request settled once more, and no person was asked.
+  std::optional<CorrectionNote> note;
+};
+
 enum class WhenExhausted : std::uint8_t {
   refuse,
   clamp,      ///< A smaller hold, down to the least that makes sense; below that it waits.
@@ -238,6 +267,15 @@ class Ledger {
   /// What the ledger knows of a request's attempts, by number: for `reconcile`, which must name
   /// the attempt that a bill is for. Empty where it knows none. Errors: unavailable.
   virtual Task<Result<std::vector<AttemptMoney>>> attempts(RequestId request) = 0;
+
+  /// As settle() with Certainty::reconciled, by a person who says why. The note is durable before
+  /// the money moves. Where the attempt costs that already nothing is entered. Errors: unavailable,
+  /// unknown_hold.
+  virtual Task<Result<Receipt>> correct(HoldId hold, NanoUsd cost, CorrectionNote note) = 0;
+
+  /// Corrections since then, the latest first, at most `most`. Errors: unavailable.
+  virtual Task<Result<std::vector<CorrectionEntry>>> corrections(WallTime since,
+                                                                 std::size_t most) = 0;
 
   /// What is still to be reconciled, the oldest first, at most `most`. Errors: unavailable.
   virtual Task<Result<std::vector<UncertainCost>>> uncertain(std::size_t most) = 0;

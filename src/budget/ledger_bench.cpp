@@ -54,6 +54,14 @@ class TakesEverything final : public LedgerStore {
   std::expected<std::vector<StoredHold>, LedgerStoreError> uncertain(std::size_t) override {
     return std::vector<StoredHold>{};
   }
+  std::expected<std::uint32_t, LedgerStoreError> add_note(const CorrectionNote&,
+                                                          WallTime) override {
+    return 1;
+  }
+  std::expected<std::vector<CorrectionEntry>, LedgerStoreError> corrections(WallTime,
+                                                                            std::size_t) override {
+    return std::vector<CorrectionEntry>{};
+  }
 
  private:
   JournalPosition position_;

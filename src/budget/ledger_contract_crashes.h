@@ -73,6 +73,37 @@ TEST_P(LedgerContract, SettlingIsAbsoluteAcrossCrashes) {
   EXPECT_EQ(balance(1).spent, cents(4));
 }
 
+TEST_P(LedgerContract, ACorrectionIsAnEntryOfItsOwnWithItsReasonAndOutlastsACrash) {
+  budget(1, cents(10));
+  ASSERT_TRUE(reserve(1, on({1}), cents(5)));
+  ASSERT_TRUE(settle(1, cents(5)));
+  const auto correct = [this](NanoUsd cost, CorrectionNote note) {
+    return run(ledger().correct(HoldId{attempt(1)}, cost, std::move(note)));
+  };
+  const CorrectionNote refund{CorrectionKind::refund, "credit note 17"};
+  const CorrectionNote price{CorrectionKind::wrong_price, "input was 2.50, not 5.00"};
+
+  EXPECT_EQ(correct(cents(2), refund).value().left, cents(8));
+  EXPECT_EQ(correct(cents(2), refund).value().left, cents(8)) << "said twice is entered once";
+  if (is_durable()) crash_and_reopen();
+  EXPECT_EQ(correct(cents(1), price).value().left, cents(9));
+  EXPECT_EQ(run(ledger().correct(HoldId{attempt(9)}, cents(1), price)).error().error,
+            LedgerError::unknown_hold);
+
+  EXPECT_EQ(balance(1).spent, cents(1));
+  const auto entries = run(ledger().corrections(WallTime{}, 10)).value();
+  ASSERT_EQ(entries.size(), 2u);
+  EXPECT_EQ(entries[0].note, price);
+  EXPECT_EQ(entries[0].cost_before, cents(2));
+  EXPECT_EQ(entries[0].cost_after, cents(1));
+  EXPECT_EQ(entries[1].note, refund);
+  EXPECT_EQ(entries[1].cost_before, cents(5));
+  EXPECT_EQ(entries[1].attempt, attempt(1));
+  EXPECT_EQ(run(ledger().corrections(WallTime{}, 1)).value().size(), 1u);
+  EXPECT_TRUE(
+      run(ledger().corrections(clock().wall_now() + std::chrono::hours{1}, 10)).value().empty());
+}
+
 TEST_P(LedgerContract, AnOldPeriodsHoldDoesNotBurdenTheNewOneAfterACrash) {
   if (!is_durable()) GTEST_SKIP() << "this ledger forgets on purpose";
   budget(1, cents(10), WhenExhausted::refuse, Period::day);

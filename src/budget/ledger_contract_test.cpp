@@ -118,6 +118,12 @@ class CountsAfterTheCall final : public Ledger {
   Task<Result<std::vector<AttemptMoney>>> attempts(RequestId) override {
     co_return std::vector<AttemptMoney>{};
   }
+  Task<Result<Receipt>> correct(HoldId, NanoUsd cost, CorrectionNote) override {
+    co_return Receipt{cost, NanoUsd()};
+  }
+  Task<Result<std::vector<CorrectionEntry>>> corrections(WallTime, std::size_t) override {
+    co_return std::vector<CorrectionEntry>{};
+  }
   Task<Result<std::vector<UncertainCost>>> uncertain(std::size_t) override {
     co_return std::vector<UncertainCost>{};
   }

@@ -28,6 +28,7 @@ struct LogRecord {
   NanoUsd cost;  ///< Not for `hold`.
   WallTime at;
   HeldOnSet budgets;
+  std::uint32_t note = 0;  ///< Only for `correct`: LedgerStore::add_note() gave it; 0: none.
   friend bool operator==(const LogRecord&, const LogRecord&) = default;
 };
 

@@ -87,6 +87,8 @@ struct Correction {
   std::optional<NanoUsd> cost_before;  ///< None where the hold had not been settled.
   NanoUsd cost_after;
   Certainty certainty = Certainty::reconciled;
+  std::uint32_t note = 0;  ///< Of add_note(); 0: none.
+  friend bool operator==(const Correction&, const Correction&) = default;
 };
 
 /// Slots [from, to) of the journal, summed up: each attempt once, in its last state, and each
@@ -145,6 +147,15 @@ class LedgerStore {
   /// Attempts whose cost no bill has confirmed (UncertainCost), the oldest first, at most `most`.
   /// Errors: unavailable.
   virtual std::expected<std::vector<StoredHold>, LedgerStoreError> uncertain(std::size_t most) = 0;
+
+  /// Keeps why somebody is about to correct a cost. Returns its number, never 0; a Correction that
+  /// is folded later names it. Errors: unavailable.
+  virtual std::expected<std::uint32_t, LedgerStoreError> add_note(const CorrectionNote& note,
+                                                                  WallTime now) = 0;
+
+  /// The latest first, with their notes, at most `most`. Errors: unavailable.
+  virtual std::expected<std::vector<CorrectionEntry>, LedgerStoreError> corrections(
+      WallTime since, std::size_t most) = 0;
 };
 
 /// Whether `hold` is one of LedgerStore::uncertain().

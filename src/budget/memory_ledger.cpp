@@ -1,5 +1,6 @@
 #include "budget/memory_ledger.h"
 
+#include <ranges>
 #include <utility>
 
 namespace claviger::budget {
@@ -31,6 +32,33 @@ Task<Result<Receipt>> MemoryLedger::settle_forgotten(HoldId hold, BudgetSet budg
 
 Task<Result<std::vector<AttemptMoney>>> MemoryLedger::attempts(RequestId request) {
   co_return books_.attempts(request);
+}
+
+Task<Result<Receipt>> MemoryLedger::correct(HoldId hold, NanoUsd cost, CorrectionNote note) {
+  const std::scoped_lock lock(corrections_mutex_);
+  CorrectionEntry entry{.attempt = hold.attempt,
+                        .at = clock_.wall_now(),
+                        .cost_before = std::nullopt,
+                        .cost_after = cost,
+                        .note = std::move(note)};
+  for (const AttemptMoney& money : books_.attempts(hold.attempt.request)) {
+    if (money.attempt == hold.attempt) entry.cost_before = money.cost;
+  }
+  auto corrected = *books_.settle({hold.attempt, cost, Certainty::reconciled, std::nullopt},
+                                  Bookkeeper::Recall::done);
+  if (corrected && entry.cost_before != cost) corrections_.push_back(std::move(entry));
+  co_return corrected;
+}
+
+Task<Result<std::vector<CorrectionEntry>>> MemoryLedger::corrections(WallTime since,
+                                                                     std::size_t most) {
+  const std::scoped_lock lock(corrections_mutex_);
+  std::vector<CorrectionEntry> found;
+  for (const CorrectionEntry& entry : std::views::reverse(corrections_)) {
+    if (found.size() == most) break;
+    if (entry.at >= since) found.push_back(entry);
+  }
+  co_return found;
 }
 
 Task<Result<std::vector<UncertainCost>>> MemoryLedger::uncertain(std::size_t) {

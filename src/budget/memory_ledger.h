@@ -23,6 +23,8 @@ class MemoryLedger final : public Ledger {
   Task<Result<Receipt>> settle_forgotten(HoldId hold, BudgetSet budgets, NanoUsd cost,
                                          Certainty certainty) override;
   Task<Result<std::vector<AttemptMoney>>> attempts(RequestId request) override;
+  Task<Result<Receipt>> correct(HoldId hold, NanoUsd cost, CorrectionNote note) override;
+  Task<Result<std::vector<CorrectionEntry>>> corrections(WallTime since, std::size_t most) override;
   Task<Result<std::vector<UncertainCost>>> uncertain(std::size_t most) override;
   Task<Result<void>> set_terms(BudgetTerms terms) override;
   Task<Result<void>> remove(BudgetId budget) override;
@@ -51,6 +53,8 @@ class MemoryLedger final : public Ledger {
   EndUserBudgets end_users_{100};
   std::int64_t next_end_user_ = std::int64_t{1} << 32;  ///< Ids that no test uses otherwise.
   std::mutex end_users_mutex_;
+  std::mutex corrections_mutex_;
+  std::vector<CorrectionEntry> corrections_;  ///< The oldest first.
   WaitingRoom waiting_room_{books_.accounts(), clock_, {}};
 };
 

@@ -1,5 +1,7 @@
 #include "budget/memory_ledger_store.h"
 
+#include <ranges>
+
 namespace claviger::budget {
 
 std::expected<LedgerState, LedgerStoreError> MemoryLedgerStore::load() {
@@ -66,6 +68,31 @@ std::expected<std::vector<StoredHold>, LedgerStoreError> MemoryLedgerStore::unce
   for (const auto& [attempt, hold] : holds_) {
     if (found.size() == most) break;
     if (is_uncertain(hold)) found.push_back(hold);
+  }
+  return found;
+}
+
+std::expected<std::uint32_t, LedgerStoreError> MemoryLedgerStore::add_note(
+    const CorrectionNote& note, WallTime) {
+  if (health_ == Health::unavailable) return std::unexpected(LedgerStoreError::unavailable);
+  notes_.push_back(note);
+  return static_cast<std::uint32_t>(notes_.size());
+}
+
+std::expected<std::vector<CorrectionEntry>, LedgerStoreError> MemoryLedgerStore::corrections(
+    WallTime since, std::size_t most) {
+  if (health_ == Health::unavailable) return std::unexpected(LedgerStoreError::unavailable);
+  std::vector<CorrectionEntry> found;
+  for (const Correction& correction : std::views::reverse(corrections_)) {
+    if (found.size() == most) break;
+    if (correction.at < since) continue;
+    found.push_back({.attempt = correction.attempt,
+                     .at = correction.at,
+                     .cost_before = correction.cost_before,
+                     .cost_after = correction.cost_after,
+                     .certainty = correction.certainty,
+                     .note = std::nullopt});
+    if (correction.note != 0) found.back().note = notes_.at(correction.note - 1);
   }
   return found;
 }

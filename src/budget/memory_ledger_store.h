@@ -20,6 +20,10 @@ class MemoryLedgerStore final : public LedgerStore {
   std::expected<std::vector<StoredHold>, LedgerStoreError> uncertain(std::size_t most) override;
   std::expected<std::vector<StoredHold>, LedgerStoreError> find_all(
       const RequestId& request) override;
+  std::expected<std::uint32_t, LedgerStoreError> add_note(const CorrectionNote& note,
+                                                          WallTime now) override;
+  std::expected<std::vector<CorrectionEntry>, LedgerStoreError> corrections(
+      WallTime since, std::size_t most) override;
 
   /// From now on every call answers `unavailable`, until it is called with `answers`.
   enum class Health : std::uint8_t { answers, unavailable };
@@ -35,6 +39,7 @@ class MemoryLedgerStore final : public LedgerStore {
   std::map<AttemptId, StoredHold> holds_;
   std::map<std::tuple<BudgetId, WallTime>, NanoUsd> spent_;
   std::vector<Correction> corrections_;
+  std::vector<CorrectionNote> notes_;  ///< By number, counted from 1.
 };
 
 }  // namespace claviger::budget

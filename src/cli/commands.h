@@ -41,6 +41,8 @@ struct Arguments {
   std::string cache_write_usd;
   std::string cache_write_1h_usd;
   std::string cost_usd;
+  std::string correction_kind;
+  std::string reason;
   std::string object;  ///< The second thing that a command is about.
   std::string listen;
   std::string batch_file;
@@ -113,6 +115,8 @@ Outcome<void> budget_list(Session&, const Arguments&);
 Outcome<void> budget_show(Session&, const Arguments&);
 Outcome<void> budget_remove(Session&, const Arguments&);
 Outcome<void> budget_reconcile(Session&, const Arguments&);
+Outcome<void> budget_correct(Session&, const Arguments&);
+Outcome<void> budget_corrections(Session&, const Arguments&);
 Outcome<void> budget_uncertain(Session&, const Arguments&);
 Outcome<void> budget_confirm_clock(Session&, const Arguments&);
 Outcome<void> usage_show(Session&, const Arguments&);

@@ -101,6 +101,15 @@ const std::vector<Column> kUncertainColumns = {
     {"STATE", "state"},        {"HELD", "held_usd", Form::usd}, {"COST", "cost_usd", Form::usd},
     {"CERTAINTY", "certainty"}};
 
+const std::vector<Column> kCorrectionColumns = {{"REQUEST", "request"},
+                                                {"ATTEMPT", "attempt"},
+                                                {"AT", "at", Form::moment},
+                                                {"BEFORE", "cost_before_usd", Form::usd},
+                                                {"COST", "cost_usd", Form::usd},
+                                                {"CHANGE", "change_usd", Form::usd},
+                                                {"KIND", "kind"},
+                                                {"REASON", "reason"}};
+
 /// A date, a time, or a span before now.
 std::string absolute_past(const std::string& text, WallTime now) {
   const auto span = console::parse_span(text);
@@ -195,6 +204,7 @@ Outcome<void> budget_reconcile(Session& session, const Arguments& arguments) {
   JsonObject body;
   body.text("cost_usd", arguments.cost_usd);
   if (arguments.attempt) body.number("attempt", *arguments.attempt);
+  if (!arguments.reason.empty()) body.text("reason", arguments.reason);
   const auto said =
       session.ask("POST", fmt::format("/requests/{}/reconcile", percent_encoded(arguments.subject)),
                   body.finish());
@@ -203,6 +213,32 @@ Outcome<void> budget_reconcile(Session& session, const Arguments& arguments) {
                       fmt::format("{} cost {}; the tightest budget has {} left", arguments.subject,
                                   cell_of(said->value, {"", "cost_usd", Form::usd}),
                                   cell_of(said->value, {"", "left_usd", Form::usd})));
+}
+
+Outcome<void> budget_correct(Session& session, const Arguments& arguments) {
+  JsonObject body;
+  body.text("cost_usd", arguments.cost_usd)
+      .text("kind", arguments.correction_kind)
+      .text("reason", arguments.reason);
+  if (arguments.attempt) body.number("attempt", *arguments.attempt);
+  const auto said =
+      session.ask("POST", fmt::format("/requests/{}/correct", percent_encoded(arguments.subject)),
+                  body.finish());
+  if (!said) return std::unexpected(said.error());
+  return session.show(*said,
+                      fmt::format("{} cost {}; the tightest budget has {} left", arguments.subject,
+                                  cell_of(said->value, {"", "cost_usd", Form::usd}),
+                                  cell_of(said->value, {"", "left_usd", Form::usd})));
+}
+
+Outcome<void> budget_corrections(Session& session, const Arguments& arguments) {
+  Query query;
+  if (arguments.last) query.add("last", std::to_string(*arguments.last));
+  query.add("owner", arguments.owner);
+  query.add("since", absolute_past(arguments.since, session.clock.wall_now()));
+  const auto said = session.ask("GET", "/corrections" + query.text());
+  if (!said) return std::unexpected(said.error());
+  return session.show_list(*said, kCorrectionColumns, "No cost was corrected in that time");
 }
 
 Outcome<void> budget_uncertain(Session& session, const Arguments&) {
@@ -226,7 +262,16 @@ Outcome<void> usage_show(Session& session, const Arguments& arguments) {
   query.add("since", absolute_past(arguments.since, session.clock.wall_now()));
   const auto said = session.ask("GET", "/usage" + query.text());
   if (!said) return std::unexpected(said.error());
-  return session.show_list(*said, kUsageColumns, "Nothing was used in that time");
+  if (auto shown = session.show_list(*said, kUsageColumns, "Nothing was used in that time");
+      !shown || session.as_json) {
+    return shown;
+  }
+  const auto* const corrections = said->value.get_object().if_contains("corrections");
+  if (corrections == nullptr || text_of(*corrections, "count") == "0") return {};
+  say(fmt::format("Corrections since then: {}, {} in all (claviger budget corrections)",
+                  text_of(*corrections, "count"),
+                  cell_of(*corrections, {"", "change_usd", Form::usd})));
+  return {};
 }
 
 Outcome<void> weather_show(Session& session, const Arguments&) {

@@ -407,7 +407,27 @@ void Grammar::declare_budgets() {
       .text("--cost", &Arguments::cost_usd, "USD", "What it really cost", Need::required,
             check_amount)
       .number("--attempt", &Arguments::attempt, "Which attempt, where there were several", 1,
-              1'000'000);
+              1'000'000)
+      .text("--reason", &Arguments::reason, "TEXT", "Which bill, for those who look later");
+  leaf(budget, "correct", "Say that a request cost something else: a refund, a wrong price",
+       budget_correct)
+      .positional("request", "The request's id", check_request_id)
+      .text("--cost", &Arguments::cost_usd, "USD", "What it cost in the end", Need::required,
+            check_amount)
+      .text("--kind", &Arguments::correction_kind, "KIND", "refund, wrong-price, bill or other",
+            Need::required, check_correction_kind)
+      .text("--reason", &Arguments::reason, "TEXT", "Why, in one line; it is kept for good",
+            Need::required)
+      .number("--attempt", &Arguments::attempt, "Which attempt, where there were several", 1,
+              1'000'000)
+      .example(
+          "claviger budget correct REQUEST_ID --cost 0.10 --kind refund --reason \"credit 17\"");
+  leaf(budget, "corrections", "Costs that were corrected, and why; the latest first",
+       budget_corrections)
+      .text("--owner", &Arguments::owner, "NAME", "Only of this owner's requests")
+      .text("--since", &Arguments::since, "WHEN", "A date, a time, or a span: 24h, 7d",
+            Need::optional, check_moment)
+      .number("--last", &Arguments::last, "How many (50)", 1, 1000);
 }
 
 void Grammar::declare_alerts() {

@@ -56,6 +56,11 @@ std::string check_period(const std::string& text) {
   return fault(text, "period", "request, day, week, month or total");
 }
 
+std::string check_correction_kind(const std::string& text) {
+  if (console::parse_correction_kind(text)) return {};
+  return fault(text, "kind of correction", std::string(console::kCorrectionKindTexts));
+}
+
 std::string check_policy(const std::string& text) {
   if (console::parse_when_exhausted(text)) return {};
   return fault(text, "policy", "clamp, queue, downgrade or refuse");

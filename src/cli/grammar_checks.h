@@ -9,6 +9,7 @@
 namespace claviger::cli {
 
 std::string check_amount(const std::string& text);
+std::string check_correction_kind(const std::string& text);
 std::string check_count(const std::string& text, std::int64_t least, std::int64_t most);
 std::string check_rate(const std::string& text);
 std::string check_scope(const std::string& text);

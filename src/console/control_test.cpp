@@ -497,6 +497,43 @@ TEST_F(ControlApi, ABillCorrectsWhatARequestCost) {
   EXPECT_EQ(ask("POST", "/requests/" + unknown + "/reconcile", R"({"cost_usd":"1"})").status, 404);
 }
 
+TEST_F(ControlApi, ACorrectionNeedsAReasonAndIsAnEntryThatUsageShows) {
+  must("POST", "/owners", R"({"name":"alice"})");
+  const std::string id = set_budget("owner:alice", "5.00");
+  budget::BudgetSet budgets;
+  ASSERT_TRUE(budgets.add(*BudgetId::parse(id)));
+  const RequestId request = new_request_id(clock_.wall_now());
+  const auto hold = run(memory_ledger_.reserve({.attempt = {.request = request, .number = 1},
+                                                .budgets = budgets,
+                                                .cost_max = dollars(2),
+                                                .cost_least = dollars(1)}));
+  const std::string path = "/requests/" + request.text() + "/correct";
+  const std::string refund = R"({"cost_usd":"0.50","kind":"refund","reason":"credit note 17"})";
+  EXPECT_EQ(ask("POST", path, refund).error("code"), "still_running");
+  ASSERT_TRUE(run(memory_ledger_.settle(hold->hold, dollars(2), budget::Certainty::billed)));
+
+  EXPECT_EQ(ask("POST", path, R"({"cost_usd":"0.50","kind":"refund"})").status, 400);
+  EXPECT_EQ(ask("POST", path, R"({"cost_usd":"0.50","kind":"refund","reason":"  "})").status, 400);
+  EXPECT_EQ(ask("POST", path, R"({"cost_usd":"0.50","kind":"gift","reason":"x"})").status, 400);
+  EXPECT_EQ(ask("POST", path, R"({"cost_usd":"-1","kind":"refund","reason":"x"})").status, 400);
+  EXPECT_EQ(must("GET", "/budgets/" + id).member("spent_usd"), "2.00");
+
+  EXPECT_EQ(must("POST", path, refund).member("left_usd"), "4.50");
+  must("POST", path, refund);
+  EXPECT_EQ(must("GET", "/budgets/" + id).member("spent_usd"), "0.50");
+
+  const Said usage = must("GET", "/usage");
+  EXPECT_NE(usage.text.find(R"("corrections":{"count":1,"change_usd":"-1.50"})"), std::string::npos)
+      << usage.text;
+  const Said entries = must("GET", "/corrections");
+  EXPECT_NE(entries.text.find(R"("cost_before_usd":"2.00","cost_usd":"0.50")"), std::string::npos)
+      << entries.text;
+  EXPECT_NE(entries.text.find(R"("kind":"refund","reason":"credit note 17")"), std::string::npos);
+  must("POST", "/requests/" + request.text() + "/reconcile", R"({"cost_usd":"0.40"})");
+  EXPECT_NE(must("GET", "/corrections").text.find(R"("reason":"the provider's bill")"),
+            std::string::npos);
+}
+
 TEST_F(ControlApi, RecordsAreListedFilteredAndSummedUp) {
   must("POST", "/owners", R"({"name":"alice"})");
   set_budget("owner:alice", "5.00");

@@ -215,42 +215,163 @@ Task<Outcome<Reply>> show_request(Registry& registry, Call& call) {
       .body = with_member(std::move(body), "budgets", co_await budgets_of(registry, *record))};
 }
 
+namespace {
+
+/// What somebody says that an attempt of a request cost.
+struct WantedCorrection {
+  RequestId request;
+  std::optional<std::int64_t> attempt;
+  NanoUsd cost;
+  budget::CorrectionNote note;
+};
+
+/// Which attempt is meant: it has to be named where there were several. One that is in flight ends
+/// by its bill or by itself, and by nothing else.
+Outcome<AttemptId> choose_attempt(const WantedCorrection& wanted,
+                                  const std::vector<budget::AttemptMoney>& attempts) {
+  const std::string named = wanted.request.text();
+  if (attempts.empty()) return of_ledger({.error = budget::LedgerError::unknown_hold}, named);
+  if (!wanted.attempt && attempts.size() > 1) {
+    return problem(
+        422, "several_attempts",
+        fmt::format("{} took {} attempts, each with its own bill", named, attempts.size()),
+        "say which one the bill is for: --attempt N (field attempt)");
+  }
+  const AttemptId attempt{.request = wanted.request,
+                          .number = wanted.attempt ? static_cast<std::uint32_t>(*wanted.attempt)
+                                                   : attempts.front().attempt.number};
+  const auto found = std::ranges::find(attempts, attempt, &budget::AttemptMoney::attempt);
+  if (found == attempts.end()) {
+    return problem(404, "unknown_attempt",
+                   fmt::format("{} has no attempt {}", named, attempt.number),
+                   "\"claviger request ID\" shows its attempts");
+  }
+  if (found->state == budget::HoldState::open && wanted.note.kind != budget::CorrectionKind::bill) {
+    return problem(409, "still_running", fmt::format("{} has not ended yet", named),
+                   "its cost is settled when it ends; correct it then");
+  }
+  return attempt;
+}
+
+Task<Outcome<Reply>> make_correction(Registry& registry, WantedCorrection wanted) {
+  const auto attempts = co_await registry.parts.ledger.attempts(wanted.request);
+  if (!attempts) co_return of_ledger(attempts.error(), wanted.request.text());
+  const auto attempt = choose_attempt(wanted, *attempts);
+  if (!attempt) co_return std::unexpected(attempt.error());
+  const auto receipt =
+      co_await registry.parts.ledger.correct({.attempt = *attempt}, wanted.cost, wanted.note);
+  if (!receipt) co_return of_ledger(receipt.error(), wanted.request.text());
+  co_return Reply{.body = JsonObject()
+                              .text("request", wanted.request.text())
+                              .number("attempt", attempt->number)
+                              .text("kind", console::to_text(wanted.note.kind))
+                              .text("reason", wanted.note.reason)
+                              .usd("cost_usd", receipt->cost)
+                              .usd("left_usd", receipt->left)
+                              .finish()};
+}
+
+Outcome<void> check_reason(std::string_view reason) {
+  const bool is_plain =
+      std::ranges::none_of(reason, [](unsigned char c) { return c < ' ' || c == 0x7F; });
+  if (reason.find_first_not_of(' ') != std::string_view::npos && is_plain &&
+      reason.size() <= budget::CorrectionNote::kReasonBytesMax) {
+    return {};
+  }
+  return bad_value("reason", "this says nothing that could be kept",
+                   fmt::format("say why in one line of at most {} bytes",
+                               budget::CorrectionNote::kReasonBytesMax));
+}
+
+std::string to_json(const budget::CorrectionEntry& entry) {
+  return JsonObject()
+      .text("request", entry.attempt.request.text())
+      .number("attempt", entry.attempt.number)
+      .time("at", entry.at)
+      .usd("cost_before_usd", entry.cost_before)
+      .usd("cost_usd", entry.cost_after)
+      .usd("change_usd", entry.cost_after - entry.cost_before.value_or(NanoUsd()))
+      .text("certainty", to_text(entry.certainty))
+      .text_or_null("kind", entry.note ? console::to_text(entry.note->kind) : "")
+      .text_or_null("reason", entry.note ? entry.note->reason : "")
+      .finish();
+}
+
+/// Those that `query` asks for: of an owner's requests, where it names one.
+Task<Outcome<std::vector<budget::CorrectionEntry>>> corrections_for(Registry& registry,
+                                                                    record::Query query) {
+  auto found = co_await registry.parts.ledger.corrections(
+      query.since.value_or(WallTime{}), static_cast<std::size_t>(query.limit) + 1);
+  if (!found) co_return of_ledger(found.error(), "corrections");
+  if (query.owner) {
+    std::erase_if(*found, [&](const budget::CorrectionEntry& entry) {
+      const auto record = registry.parts.records.find(entry.attempt.request);
+      return !record || record->owner != *query.owner;
+    });
+  }
+  co_return *std::move(found);
+}
+
+}  // namespace
+
 Task<Outcome<Reply>> reconcile_request(Registry& registry, Call& call) {
   const auto id = read_request_id(call.parts[0]);
   if (!id) co_return std::unexpected(id.error());
   Fields fields(call.request.body);
-  const NanoUsd cost = fields.usd("cost_usd");
-  const auto number = fields.number_if_any("attempt", 1, 1'000'000);
+  WantedCorrection wanted{
+      .request = *id, .attempt = {}, .cost = fields.usd("cost_usd"), .note = {}};
+  wanted.attempt = fields.number_if_any("attempt", 1, 1'000'000);
+  const std::string reason = fields.text_if_any("reason");
   if (auto read = fields.finish(); !read) co_return std::unexpected(read.error());
+  wanted.note = {.kind = budget::CorrectionKind::bill,
+                 .reason = reason.empty() ? "the provider's bill" : reason};
+  if (auto checked = check_reason(wanted.note.reason); !checked) {
+    co_return std::unexpected(checked.error());
+  }
+  co_return co_await make_correction(registry, std::move(wanted));
+}
 
-  const auto attempts = co_await registry.parts.ledger.attempts(*id);
-  if (!attempts) co_return of_ledger(attempts.error(), id->text());
-  if (attempts->empty()) {
-    co_return of_ledger({.error = budget::LedgerError::unknown_hold}, id->text());
+Task<Outcome<Reply>> correct_request(Registry& registry, Call& call) {
+  const auto id = read_request_id(call.parts[0]);
+  if (!id) co_return std::unexpected(id.error());
+  Fields fields(call.request.body);
+  WantedCorrection wanted{
+      .request = *id, .attempt = {}, .cost = fields.usd("cost_usd"), .note = {}};
+  wanted.attempt = fields.number_if_any("attempt", 1, 1'000'000);
+  wanted.note.reason = fields.text("reason");
+  const std::string kind_text = fields.text("kind");
+  if (auto read = fields.finish(); !read) co_return std::unexpected(read.error());
+  const auto kind = parse_correction_kind(kind_text);
+  if (!kind) {
+    co_return bad_value("kind", fmt::format("\"{}\" is no kind of correction", kind_text),
+                        fmt::format("use one of: {}", kCorrectionKindTexts));
   }
-  if (!number && attempts->size() > 1) {
-    co_return problem(
-        422, "several_attempts",
-        fmt::format("{} took {} attempts, each with its own bill", id->text(), attempts->size()),
-        "say which one the bill is for: --attempt N (field attempt)");
+  wanted.note.kind = *kind;
+  if (auto checked = check_reason(wanted.note.reason); !checked) {
+    co_return std::unexpected(checked.error());
   }
-  const AttemptId attempt{
-      .request = *id,
-      .number = number ? static_cast<std::uint32_t>(*number) : attempts->front().attempt.number};
-  if (std::ranges::find(*attempts, attempt, &budget::AttemptMoney::attempt) == attempts->end()) {
-    co_return problem(404, "unknown_attempt",
-                      fmt::format("{} has no attempt {}", id->text(), attempt.number),
-                      "\"claviger request ID\" shows its attempts");
+  co_return co_await make_correction(registry, std::move(wanted));
+}
+
+Task<Outcome<Reply>> list_corrections(Registry& registry, Call& call) {
+  record::Query query;
+  if (auto checked = call.check_query({"last", "owner", "since"}); !checked) {
+    co_return std::unexpected(checked.error());
   }
-  const auto receipt = co_await registry.parts.ledger.settle({.attempt = attempt}, cost,
-                                                             budget::Certainty::reconciled);
-  if (!receipt) co_return of_ledger(receipt.error(), id->text());
-  co_return Reply{.body = JsonObject()
-                              .text("request", id->text())
-                              .number("attempt", attempt.number)
-                              .usd("cost_usd", receipt->cost)
-                              .usd("left_usd", receipt->left)
-                              .finish()};
+  if (auto read = read_count(call, "last", query); !read) co_return std::unexpected(read.error());
+  if (auto read = read_since(call, query); !read) co_return std::unexpected(read.error());
+  if (auto read = read_owner(registry, call, query); !read) {
+    co_return std::unexpected(read.error());
+  }
+  if (query.owner) write_waiting_records(registry);
+  auto found = co_await corrections_for(registry, query);
+  if (!found) co_return std::unexpected(found.error());
+  const bool has_more = found->size() > static_cast<std::size_t>(query.limit);
+  if (has_more) found->pop_back();
+  JsonArray data;
+  for (const budget::CorrectionEntry& entry : *found) data.add(to_json(entry));
+  co_return Reply{.body =
+                      JsonObject().raw("data", data.finish()).truth("has_more", has_more).finish()};
 }
 
 Task<Outcome<Reply>> show_weather(Registry& registry, Call& call) {
@@ -329,7 +450,21 @@ Task<Outcome<Reply>> show_usage(Registry& registry, Call& call) {
                  .usd("cost_usd", row.cost)
                  .finish());
   }
-  co_return Reply{.body = JsonObject().text("by", by_text).raw("data", data.finish()).finish()};
+  query.limit = record::records_listed_max;
+  const auto corrections = co_await corrections_for(registry, query);
+  if (!corrections) co_return std::unexpected(corrections.error());
+  NanoUsd change;
+  for (const budget::CorrectionEntry& entry : *corrections) {
+    change += entry.cost_after - entry.cost_before.value_or(NanoUsd());
+  }
+  co_return Reply{.body = JsonObject()
+                              .text("by", by_text)
+                              .raw("data", data.finish())
+                              .raw("corrections", JsonObject()
+                                                      .number("count", std::ssize(*corrections))
+                                                      .usd("change_usd", change)
+                                                      .finish())
+                              .finish()};
 }
 
 }  // namespace claviger::console

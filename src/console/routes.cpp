@@ -59,6 +59,8 @@ constexpr Route kRoutes[] = {
     {"GET", "/requests", Order::any, list_requests},
     {"GET", "/requests/{request}", Order::any, show_request},
     {"POST", "/requests/{request}/reconcile", Order::one_by_one, reconcile_request},
+    {"POST", "/requests/{request}/correct", Order::one_by_one, correct_request},
+    {"GET", "/corrections", Order::any, list_corrections},
     {"GET", "/usage", Order::any, show_usage},
     {"GET", "/weather", Order::any, show_weather},
     {"GET", "/vault", Order::any, show_vault},

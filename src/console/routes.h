@@ -118,6 +118,8 @@ Task<Outcome<Reply>> estimate_cost(Registry& registry, Call& call);
 Task<Outcome<Reply>> list_requests(Registry& registry, Call& call);
 Task<Outcome<Reply>> show_request(Registry& registry, Call& call);
 Task<Outcome<Reply>> reconcile_request(Registry& registry, Call& call);
+Task<Outcome<Reply>> correct_request(Registry& registry, Call& call);
+Task<Outcome<Reply>> list_corrections(Registry& registry, Call& call);
 /// Attempts whose cost no bill has confirmed, for `reconcile`.
 Task<Outcome<Reply>> list_uncertain(Registry& registry, Call& call);
 Task<Outcome<Reply>> show_usage(Registry& registry, Call& call);

@@ -45,6 +45,11 @@ constexpr Words<WhenExhausted, 4> kPolicies{{{{WhenExhausted::refuse, "refuse"},
                                               {WhenExhausted::clamp, "clamp"},
                                               {WhenExhausted::downgrade, "downgrade"},
                                               {WhenExhausted::queue, "queue"}}}};
+constexpr Words<budget::CorrectionKind, 4> kCorrectionKinds{
+    {{{budget::CorrectionKind::bill, "bill"},
+      {budget::CorrectionKind::refund, "refund"},
+      {budget::CorrectionKind::wrong_price, "wrong-price"},
+      {budget::CorrectionKind::other, "other"}}}};
 constexpr Words<Grouping, 6> kGroupings{{{{Grouping::model, "model"},
                                           {Grouping::app, "app"},
                                           {Grouping::owner, "owner"},
@@ -211,6 +216,12 @@ std::optional<WhenExhausted> parse_when_exhausted(std::string_view text) {
 }
 std::string_view to_text(WhenExhausted when) {
   return kPolicies.of(when);
+}
+std::optional<budget::CorrectionKind> parse_correction_kind(std::string_view text) {
+  return kCorrectionKinds.parse(text);
+}
+std::string_view to_text(budget::CorrectionKind kind) {
+  return kCorrectionKinds.of(kind);
 }
 std::optional<Grouping> parse_grouping(std::string_view text) {
   return kGroupings.parse(text);

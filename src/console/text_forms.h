@@ -32,6 +32,12 @@ std::string_view to_text(budget::Period period);
 std::optional<budget::WhenExhausted> parse_when_exhausted(std::string_view text);
 std::string_view to_text(budget::WhenExhausted when);
 
+/// bill, refund, wrong-price, other.
+std::optional<budget::CorrectionKind> parse_correction_kind(std::string_view text);
+std::string_view to_text(budget::CorrectionKind kind);
+/// For messages: all of them.
+inline constexpr std::string_view kCorrectionKindTexts = "bill, refund, wrong-price, other";
+
 /// model, app, owner, credential, user, day
 std::optional<record::Grouping> parse_grouping(std::string_view text);
 

@@ -27,6 +27,14 @@ class HeldLedger final : public budget::Ledger {
   Task<budget::Result<std::vector<budget::AttemptMoney>>> attempts(RequestId request) override {
     return inner_.attempts(request);
   }
+  Task<budget::Result<budget::Receipt>> correct(budget::HoldId hold, NanoUsd cost,
+                                                budget::CorrectionNote note) override {
+    return inner_.correct(hold, cost, std::move(note));
+  }
+  Task<budget::Result<std::vector<budget::CorrectionEntry>>> corrections(
+      WallTime since, std::size_t most) override {
+    return inner_.corrections(since, most);
+  }
   Task<budget::Result<std::vector<budget::UncertainCost>>> uncertain(std::size_t most) override {
     return inner_.uncertain(most);
   }

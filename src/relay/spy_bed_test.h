@@ -67,6 +67,14 @@ class SpyLedger final : public budget::Ledger {
   Task<budget::Result<std::vector<budget::AttemptMoney>>> attempts(RequestId request) override {
     return real_.attempts(request);
   }
+  Task<budget::Result<budget::Receipt>> correct(budget::HoldId hold, NanoUsd cost,
+                                                budget::CorrectionNote note) override {
+    return real_.correct(hold, cost, std::move(note));
+  }
+  Task<budget::Result<std::vector<budget::CorrectionEntry>>> corrections(
+      WallTime since, std::size_t most) override {
+    return real_.corrections(since, most);
+  }
   Task<budget::Result<std::vector<budget::UncertainCost>>> uncertain(std::size_t most) override {
     return real_.uncertain(most);
   }

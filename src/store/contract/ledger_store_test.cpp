@@ -243,6 +243,39 @@ TEST_P(LedgerStoreContract, CorrectionsAreTaken) {
   EXPECT_TRUE(ledger().fold(batch));
 }
 
+TEST_P(LedgerStoreContract, CorrectionsComeLatestFirstWithWhatPeopleSaidOfThem) {
+  const budget::CorrectionNote note{budget::CorrectionKind::refund, "credit note 17"};
+  const auto number = ledger().add_note(note, later_).value();
+  EXPECT_NE(number, 0u);
+  FoldBatch batch = next_batch({settled(open_hold(1), NanoUsd(5))});
+  budget::Correction correction{.attempt = open_hold(1).attempt,
+                                .at = now_,
+                                .cost_before = std::nullopt,
+                                .cost_after = NanoUsd(9),
+                                .certainty = Certainty::billed,
+                                .note = 0};
+  batch.corrections.push_back(correction);
+  correction.at = later_;
+  correction.cost_before = NanoUsd(9);
+  correction.cost_after = NanoUsd(5);
+  correction.certainty = Certainty::reconciled;
+  correction.note = number;
+  batch.corrections.push_back(correction);
+  ASSERT_TRUE(ledger().fold(batch));
+
+  const auto found = ledger().corrections(now_, 10).value();
+  ASSERT_THAT(found, SizeIs(2));
+  EXPECT_EQ(found[0].note, note);
+  EXPECT_EQ(found[0].at, later_);
+  EXPECT_EQ(found[0].cost_before, NanoUsd(9));
+  EXPECT_EQ(found[0].cost_after, NanoUsd(5));
+  EXPECT_EQ(found[0].certainty, Certainty::reconciled);
+  EXPECT_EQ(found[1].note, std::nullopt);
+  EXPECT_EQ(found[1].cost_before, std::nullopt);
+  EXPECT_THAT(ledger().corrections(later_, 10).value(), SizeIs(1));
+  EXPECT_THAT(ledger().corrections(now_, 1).value(), SizeIs(1));
+}
+
 TEST_P(LedgerStoreContract, AFoldThatFailsLeavesNothingAndCanBeRepeated) {
   const FoldBatch batch = next_batch({open_hold(1)}, {{BudgetId{3}, now_, NanoUsd(70)}});
   store_->refuse_writes();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <span>
 
 #include "store/hold_block.h"
@@ -12,6 +13,9 @@ namespace claviger::store {
 namespace {
 
 using budget::Correction;
+using budget::CorrectionEntry;
+using budget::CorrectionKind;
+using budget::CorrectionNote;
 using budget::FoldBatch;
 using budget::HeldOn;
 using budget::HeldOnSet;
@@ -25,6 +29,12 @@ using budget::StoredPeriod;
 constexpr EnumWords<HoldState, 3> kHoldStates{{{{HoldState::open, "open"},
                                                 {HoldState::unconfirmed, "unconfirmed"},
                                                 {HoldState::settled, "settled"}}}};
+
+constexpr EnumWords<CorrectionKind, 4> kCorrectionKinds{
+    {{{CorrectionKind::bill, "bill"},
+      {CorrectionKind::refund, "refund"},
+      {CorrectionKind::wrong_price, "wrong_price"},
+      {CorrectionKind::other, "other"}}}};
 
 constexpr std::string_view kHoldColumns =
     "request_id, attempt, opened_at, held_nanos, budgets, state, cost_nanos, certainty";
@@ -89,6 +99,26 @@ std::optional<StoredHold> read_hold(const Query& row) {
     if (!hold.certainty) return std::nullopt;
   }
   return hold;
+}
+
+std::optional<CorrectionEntry> read_correction(const Query& row) {
+  const auto request = request_id_of(row.blob(0));
+  const auto certainty = kCertainties.parse(row.text(5));
+  if (!request || !certainty) return std::nullopt;
+  CorrectionEntry entry{
+      .attempt = {.request = *request, .number = static_cast<std::uint32_t>(row.integer(1))},
+      .at = from_unix_micros(row.integer(2)),
+      .cost_before = std::nullopt,
+      .cost_after = NanoUsd(row.integer(4)),
+      .certainty = *certainty,
+      .note = std::nullopt};
+  if (!row.is_null(3)) entry.cost_before = NanoUsd(row.integer(3));
+  if (!row.is_null(6)) {
+    const auto kind = kCorrectionKinds.parse(row.text(6));
+    if (!kind) return std::nullopt;
+    entry.note = CorrectionNote{.kind = *kind, .reason = std::string(row.text(7))};
+  }
+  return entry;
 }
 
 std::optional<StoredPeriod> read_period(const Query& row) {
@@ -228,9 +258,11 @@ DbResult<void> write_correction(Database& database, const Correction& correction
   const auto written =
       change(database,
              "INSERT INTO hold_corrections (request_id, attempt, at, cost_before_nanos,"
-             " cost_after_nanos, certainty) VALUES (?, ?, ?, ?, ?, ?)",
+             " cost_after_nanos, certainty, note_id)"
+             " VALUES (?, ?, ?, ?, ?, ?, (SELECT id FROM correction_notes WHERE id = ?))",
              Blob{to_blob(correction.attempt.request)}, correction.attempt.number, correction.at,
-             correction.cost_before, correction.cost_after, kCertainties.of(correction.certainty));
+             correction.cost_before, correction.cost_after, kCertainties.of(correction.certainty),
+             static_cast<std::int64_t>(correction.note));
   if (!written) return std::unexpected(written.error());
   return {};
 }
@@ -348,6 +380,34 @@ std::expected<std::vector<StoredHold>, LedgerStoreError> SqliteLedgerStore::unce
                          read_hold, static_cast<std::int64_t>(most));
   if (!holds) return unavailable();
   return std::move(*holds);
+}
+
+std::expected<std::uint32_t, LedgerStoreError> SqliteLedgerStore::add_note(
+    const CorrectionNote& note, WallTime now) {
+  std::int64_t number = 0;
+  const auto added = database_.transaction([&]() -> DbResult<void> {
+    const auto inserted = change(
+        database_, "INSERT INTO correction_notes (kind, reason, written_at) VALUES (?, ?, ?)",
+        kCorrectionKinds.of(note.kind), note.reason, now);
+    if (!inserted) return std::unexpected(inserted.error());
+    number = database_.last_insert_id();
+    return {};
+  });
+  // The journal writes it in 32 bits.
+  if (!added || number > std::numeric_limits<std::uint32_t>::max()) return unavailable();
+  return static_cast<std::uint32_t>(number);
+}
+
+std::expected<std::vector<CorrectionEntry>, LedgerStoreError> SqliteLedgerStore::corrections(
+    WallTime since, std::size_t most) {
+  auto found = select<CorrectionEntry>(
+      database_,
+      "SELECT request_id, attempt, at, cost_before_nanos, cost_after_nanos, certainty, kind, reason"
+      " FROM hold_corrections LEFT JOIN correction_notes ON correction_notes.id = note_id"
+      " WHERE at >= ? ORDER BY at DESC, hold_corrections.id DESC LIMIT ?",
+      read_correction, since, static_cast<std::int64_t>(most));
+  if (!found) return unavailable();
+  return std::move(*found);
 }
 
 }  // namespace claviger::store

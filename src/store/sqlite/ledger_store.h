@@ -21,6 +21,10 @@ class SqliteLedgerStore final : public budget::LedgerStore {
       const RequestId& request) override;
   std::expected<std::vector<budget::StoredHold>, budget::LedgerStoreError> uncertain(
       std::size_t most) override;
+  std::expected<std::uint32_t, budget::LedgerStoreError> add_note(
+      const budget::CorrectionNote& note, WallTime now) override;
+  std::expected<std::vector<budget::CorrectionEntry>, budget::LedgerStoreError> corrections(
+      WallTime since, std::size_t most) override;
 
  private:
   Database& database_;

@@ -16,6 +16,7 @@
 #include "data/golden_0008.h"
 #include "data/golden_0009.h"
 #include "data/golden_0010.h"
+#include "data/golden_0011.h"
 #include "store/sqlite/access_store.h"
 #include "store/sqlite/alert_store.h"
 #include "store/sqlite/budget_store.h"
@@ -108,6 +109,23 @@ TEST_F(MigrationsTest, ADatabaseOfVersionFiveIsUpgradedAndItsBudgetsAreRead) {
   EXPECT_EQ(budgets[0].downgrade_to,
             (std::vector<std::string>{"openai/gpt-4o-mini", "local/smollm2"}));
   EXPECT_EQ(budgets[1].time_zone, "");
+}
+
+TEST_F(MigrationsTest, ADatabaseOfVersionElevenIsUpgradedAndItsCorrectionsAreRead) {
+  Database database = open();
+  ASSERT_TRUE(database.execute(data::golden_0011));
+  ASSERT_EQ(schema_version(database), 11);
+
+  ASSERT_TRUE(migrate(database));
+
+  Database fresh = Database::open(":memory:", Database::Mode::create).value();
+  ASSERT_TRUE(migrate(fresh));
+  EXPECT_EQ(schema_of(database).value(), schema_of(fresh).value());
+  const auto corrections = SqliteLedgerStore(database).corrections(WallTime{}, 10).value();
+  ASSERT_THAT(corrections, SizeIs(2));
+  EXPECT_EQ(corrections[0].note,
+            (budget::CorrectionNote{budget::CorrectionKind::refund, "credit note 17"}));
+  EXPECT_EQ(corrections[1].note, std::nullopt);
 }
 
 TEST_F(MigrationsTest, ADatabaseOfVersionNineIsUpgradedAndItsLeasesAreRead) {

@@ -48,6 +48,13 @@ class CounterAfterCallLedger final : public Ledger {
   Task<Result<std::vector<AttemptMoney>>> attempts(RequestId request) override {
     return counter_.attempts(request);
   }
+  Task<Result<Receipt>> correct(HoldId hold, NanoUsd cost, CorrectionNote note) override {
+    return counter_.correct(hold, cost, std::move(note));
+  }
+  Task<Result<std::vector<CorrectionEntry>>> corrections(WallTime since,
+                                                         std::size_t most) override {
+    return counter_.corrections(since, most);
+  }
   Task<Result<std::vector<UncertainCost>>> uncertain(std::size_t most) override {
     return counter_.uncertain(most);
   }
