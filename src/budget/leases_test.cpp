@@ -68,6 +68,45 @@ TEST_F(LeasesTest, WhatAPowerCutTookCountsAsUnconfirmedAndABillSettlesIt) {
   EXPECT_EQ(balance(*ledger).spent, cents(3));
 }
 
+TEST_F(LeasesTest, WhateverIsHeldBeforeItsGroupIsOnDiskIsWithinWhatIsLeasedOnDisk) {
+  constexpr unsigned kSeed = 20261126;
+  RecordProperty("seed", static_cast<int>(kSeed));
+  std::mt19937_64 random(kSeed);
+  for (int round = 0; round < 40; ++round) {
+    auto ledger = start(dollars(1'000));
+    sync(*ledger);
+    const Balance before = balance(*ledger);
+    const NanoUsd known = before.spent + before.unconfirmed;
+    // What comes between two groups: holds, some of them settled, and no trip to the disk.
+    NanoUsd could_bill;
+    const std::uint64_t holds = 1 + random() % 12;
+    for (std::uint64_t index = 0; index < holds; ++index) {
+      const auto number = static_cast<std::uint64_t>(round) * 100 + index + 1;
+      const auto granted =
+          hold(*ledger, number, NanoUsd(static_cast<std::int64_t>(1 + random() % 900'000'000)));
+      ASSERT_TRUE(granted);
+      could_bill += granted->amount;
+      const auto leased = leases.earlier_run().value().leases;
+      ASSERT_FALSE(leased.empty());
+      ASSERT_GE(leased.front().up_to, known + could_bill) << "seed " << kSeed;
+      if (random() % 3 == 0) settle(*ledger, number, granted->amount);
+    }
+
+    cut_power(ledger);
+    ledger = start(dollars(1'000));
+
+    const Balance after = balance(*ledger);
+    ASSERT_GE(after.spent + after.unconfirmed, known + could_bill) << "seed " << kSeed;
+    // The bill: nothing of it, so that the next round begins where this one did.
+    for (const UncertainCost& cost : run(ledger->uncertain(100)).value()) {
+      ASSERT_TRUE(
+          run(ledger->settle(HoldId{cost.money.attempt}, NanoUsd(), Certainty::reconciled)));
+    }
+    ASSERT_TRUE(ledger->fold_now());
+    ledger.reset();
+  }
+}
+
 TEST_F(LeasesTest, AfterAKillOnlyOpenHoldsAreUnconfirmed) {
   auto ledger = start();
   ASSERT_TRUE(hold(*ledger, 1, cents(50)));

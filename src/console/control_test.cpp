@@ -177,6 +177,24 @@ TEST_F(ControlApi, ABudgetsDaysBeginWhereItsOwnerLives) {
   EXPECT_EQ(must("GET", "/budgets/" + id).member("time_zone"), "Europe/Berlin");
 }
 
+TEST_F(ControlApi, ACredentialsBudgetFollowsItsOwnersTimeZone) {
+  must("POST", "/owners", R"({"name":"alice"})");
+  must("PUT", "/owners/alice/time-zone", R"({"time_zone":"Asia/Kathmandu"})");
+  const std::string credential =
+      must("POST", "/credentials",
+           R"({"owner":"alice","provider":"openai-compatible","name":"box",)"
+           R"("base_url":"http://192.168.1.7:8000/v1","allow_private":true})")
+          .member("id");
+  const std::string id =
+      must("POST", "/budgets",
+           R"({"scope":"credential:)" + credential + R"(","limit_usd":"5.00","per":"day"})")
+          .member("id");
+  EXPECT_EQ(must("GET", "/budgets/" + id).member("time_zone"), "Asia/Kathmandu");
+
+  must("PUT", "/owners/alice/time-zone", R"({"time_zone":"Europe/Berlin"})");
+  EXPECT_EQ(must("GET", "/budgets/" + id).member("time_zone"), "Europe/Berlin");
+}
+
 TEST_F(ControlApi, ABudgetDowngradesToTheModelsOnItsList) {
   const Said set = must("POST", "/budgets",
                         R"({"scope":"workspace","limit_usd":"5.00","per":"day",)"

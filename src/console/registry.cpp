@@ -45,8 +45,13 @@ bool holds_money(const budget::Budget& budget) {
 }
 
 /// In whose time zone a budget's periods begin, where it has none of its own.
-OwnerId owner_of(const budget::Budget& budget, const std::vector<access::VirtualKey>& keys) {
+OwnerId owner_of(const budget::Budget& budget, const std::vector<access::VirtualKey>& keys,
+                 const vault::OpenCredentials& credentials) {
   if (budget.scope == budget::Scope::owner) return OwnerId{budget.subject};
+  if (budget.scope == budget::Scope::credential) {
+    const auto* const found = credentials.find(CredentialId{budget.subject});
+    return found == nullptr ? OwnerId{} : found->about.owner;
+  }
   if (budget.scope == budget::Scope::virtual_key) {
     const auto key = std::ranges::find(keys, VirtualKeyId{budget.subject}, &access::VirtualKey::id);
     if (key != keys.end()) return key->owner;
@@ -56,11 +61,13 @@ OwnerId owner_of(const budget::Budget& budget, const std::vector<access::Virtual
 
 /// What the ledger has to know, and the store keeps in other words.
 Outcome<void> complete_terms(budget::Budget& budget, const std::vector<access::Owner>& owners,
-                             const std::vector<access::VirtualKey>& keys) {
+                             const std::vector<access::VirtualKey>& keys,
+                             const vault::OpenCredentials& credentials) {
   for (const int percent : budget.warn_percents) budget.terms.warn_at.add(percent);
   std::string name = budget.time_zone;
   if (name.empty()) {
-    const auto owner = std::ranges::find(owners, owner_of(budget, keys), &access::Owner::id);
+    const auto owner =
+        std::ranges::find(owners, owner_of(budget, keys, credentials), &access::Owner::id);
     name = owner == owners.end() ? "UTC" : owner->time_zone;
   }
   const auto zone = budget::TimeZone::find(name);
@@ -122,11 +129,6 @@ Outcome<Registry::Loaded> Registry::load() const {
       !allowances) {
     return store_unavailable();
   }
-  for (budget::Budget& budget : *budgets) {
-    if (auto done = complete_terms(budget, *owners, *keys); !done) {
-      return std::unexpected(done.error());
-    }
-  }
   return Loaded{.owners = std::move(*owners),
                 .apps = std::move(*apps),
                 .keys = std::move(*keys),
@@ -145,6 +147,11 @@ Task<Outcome<void>> Registry::put_in_force(Touched touched) {
     auto opened = parts.vault.open_all();
     if (!opened) co_return of_vault(opened.error(), "");
     credentials_ = std::move(*opened);
+  }
+  for (budget::Budget& budget : loaded->budgets) {
+    if (auto done = complete_terms(budget, loaded->owners, loaded->keys, *credentials_); !done) {
+      co_return std::unexpected(done.error());
+    }
   }
   const std::vector<budget::Budget> budgets = loaded->budgets;
   if (auto told = co_await tell_ledger(budgets); !told) co_return told;
