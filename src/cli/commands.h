@@ -60,6 +60,8 @@ struct Arguments {
   std::optional<std::int64_t> status;
   bool is_workspace = false;
   bool allow_private = false;
+  bool allow_unbounded = false;
+  bool refuse_unbounded = false;
   bool key_from_stdin = false;
   std::string webhook_url;
   std::string mail_to;
@@ -97,6 +99,7 @@ Outcome<void> credential_test(Session&, const Arguments&);
 Outcome<void> credential_rotate(Session&, const Arguments&);
 Outcome<void> credential_disable(Session&, const Arguments&);
 Outcome<void> credential_enable(Session&, const Arguments&);
+Outcome<void> credential_set(Session&, const Arguments&);
 Outcome<void> credential_remove(Session&, const Arguments&);
 Outcome<void> model_add(Session&, const Arguments&);
 Outcome<void> model_list(Session&, const Arguments&);

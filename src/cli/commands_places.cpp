@@ -25,6 +25,7 @@ const std::vector<Column> kCredentialColumns = {{"ID", "id"},
                                                 {"ADDRESS", "base_url"},
                                                 {"KEY ENDS IN", "hint"},
                                                 {"DISABLED", "disabled", Form::yes},
+                                                {"UNBOUNDED", "allows_unbounded", Form::yes},
                                                 {"TAMPERED", "tampered", Form::yes}};
 const std::vector<Column> kModelColumns = {{"ID", "id"},
                                            {"MODEL", "model"},
@@ -181,6 +182,22 @@ Outcome<void> credential_enable(Session& session, const Arguments& arguments) {
   const auto said = session.ask("POST", credential_path(arguments, "/enable"));
   if (!said) return std::unexpected(said.error());
   return session.show(*said, fmt::format("{} is used again", arguments.subject));
+}
+
+Outcome<void> credential_set(Session& session, const Arguments& arguments) {
+  if (arguments.allow_unbounded == arguments.refuse_unbounded) {
+    return wrong_usage("say what to set: --allow-unbounded or --refuse-unbounded");
+  }
+  const auto said =
+      session.ask("POST", credential_path(arguments, "/set"),
+                  JsonObject().truth("allow_unbounded", arguments.allow_unbounded).finish());
+  if (!said) return std::unexpected(said.error());
+  return session.show(
+      *said, arguments.allow_unbounded
+                 ? fmt::format("{} lets requests through whose cost nothing bounds. What they cost "
+                               "counts once they are settled, and can pass a limit",
+                               arguments.subject)
+                 : fmt::format("{} refuses requests whose cost nothing bounds", arguments.subject));
 }
 
 Outcome<void> credential_remove(Session& session, const Arguments& arguments) {

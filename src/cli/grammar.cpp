@@ -308,6 +308,12 @@ void Grammar::declare_credentials() {
       .positional("id", "Its id, e.g. crd_1", row_id("crd"));
   leaf(credential, "enable", "Use it again", credential_enable)
       .positional("id", "Its id, e.g. crd_1", row_id("crd"));
+  leaf(credential, "set", "Say what may be done with it", credential_set)
+      .positional("id", "Its id, e.g. crd_1", row_id("crd"))
+      .flag("--allow-unbounded", &Arguments::allow_unbounded,
+            "Let requests through whose cost nothing bounds; they can pass a limit")
+      .flag("--refuse-unbounded", &Arguments::refuse_unbounded, "Refuse them, as at first")
+      .at_most_one_of({{"--allow-unbounded", "--refuse-unbounded"}});
   leaf(credential, "remove", "Forget it and overwrite its key", credential_remove)
       .positional("id", "Its id, e.g. crd_1", row_id("crd"));
 }

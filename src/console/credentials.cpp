@@ -26,6 +26,7 @@ JsonObject about(const Registry& registry, const vault::Credential& credential) 
       .truth("has_key", credential.has_key)
       .text_or_null("hint", credential.hint)
       .truth("disabled", credential.disabled)
+      .truth("allows_unbounded", credential.allows_unbounded)
       .truth("tampered", false)
       .time("created_at", credential.created_at);
   return json;
@@ -43,6 +44,7 @@ std::string about_tampered(CredentialId id) {
       .truth("has_key", true)
       .null("hint")
       .truth("disabled", true)
+      .truth("allows_unbounded", false)
       .truth("tampered", true)
       .null("created_at")
       .finish();
@@ -135,11 +137,13 @@ Outcome<OwnerId> owner_or_workspace(const Registry& registry, std::string_view n
   return (*owner)->id;
 }
 
-Task<Outcome<Reply>> set_disabled(Registry& registry, Call& call, bool disabled) {
+using Change = vault::Result<void> (vault::Vault::*)(CredentialId, bool);
+
+Task<Outcome<Reply>> change(Registry& registry, Call& call, Change what, bool wanted) {
   const auto entry = registry.credential(call.parts[0]);
   if (!entry) co_return std::unexpected(entry.error());
   const CredentialId id = (*entry)->about.id;
-  if (auto done = registry.parts.vault.set_disabled(id, disabled); !done) {
+  if (auto done = (registry.parts.vault.*what)(id, wanted); !done) {
     co_return of_vault(done.error(), call.parts[0]);
   }
   if (auto put = co_await registry.put_in_force(Touched::credentials); !put) {
@@ -235,11 +239,23 @@ Task<Outcome<Reply>> rotate_credential(Registry& registry, Call& call) {
 }
 
 Task<Outcome<Reply>> disable_credential(Registry& registry, Call& call) {
-  return set_disabled(registry, call, true);
+  return change(registry, call, &vault::Vault::set_disabled, true);
 }
 
 Task<Outcome<Reply>> enable_credential(Registry& registry, Call& call) {
-  return set_disabled(registry, call, false);
+  return change(registry, call, &vault::Vault::set_disabled, false);
+}
+
+Task<Outcome<Reply>> set_credential(Registry& registry, Call& call) {
+  Fields fields(call.request.body);
+  const bool says_something = fields.has("allow_unbounded");
+  const bool allow_unbounded = fields.truth_if_any("allow_unbounded");
+  if (auto read = fields.finish(); !read) co_return std::unexpected(read.error());
+  if (!says_something) {
+    co_return problem(400, "missing_field", "nothing is said that could be set",
+                      "send allow_unbounded: true or false");
+  }
+  co_return co_await change(registry, call, &vault::Vault::set_allows_unbounded, allow_unbounded);
 }
 
 Task<Outcome<Reply>> remove_credential(Registry& registry, Call& call) {

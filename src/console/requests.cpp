@@ -128,6 +128,28 @@ Task<std::string> budgets_of(Registry& registry, const record::Record& record) {
   co_return array.finish();
 }
 
+/// What each kind of the usage cost, at the price that is in force for then; empty where that does
+/// not add up to what was settled: a price that was changed since, several attempts, a cost that
+/// the provider stated itself, or one that is only estimated.
+std::string lines_of(const Registry& registry, const record::Record& record) {
+  JsonArray array;
+  const auto target = registry.world().routes->resolve(record.model, record.owner);
+  if (!target || record.cost_state != record::CostState::billed) return array.finish();
+  const catalog::SharedPrice price =
+      target->dated != nullptr ? target->dated->price_at(record.started_at) : target->price;
+  if (!price) return array.finish();
+  const exchange::Usage usage = catalog::with_incurred(record.usage, *price);
+  if (catalog::cost_of(usage, *price, record.started_at) != record.cost) return array.finish();
+  for (const catalog::CostLine& line : catalog::lines_of(usage, *price, record.started_at)) {
+    array.add(JsonObject()
+                  .text("kind", line.kind)
+                  .number("units", line.units)
+                  .text("cost_usd", catalog::decimal_of_femtos(line.amount_femtos))
+                  .finish());
+  }
+  return array.finish();
+}
+
 /// `{…}` with more members.
 std::string with_member(std::string object, std::string_view name, std::string_view json) {
   object.pop_back();
@@ -207,6 +229,7 @@ Task<Outcome<Reply>> show_request(Registry& registry, Call& call) {
   JsonArray holds;
   for (const budget::AttemptMoney& money : *attempts) holds.add(to_json(money));
   std::string body = with_member(record::to_json(*record), "holds", holds.finish());
+  body = with_member(std::move(body), "lines", lines_of(registry, *record));
   body = with_member(std::move(body), "verdict", verdict_of(*record));
   const auto feedback = registry.parts.feedback.find(*id);
   if (!feedback) co_return store_unavailable();
@@ -447,7 +470,15 @@ Task<Outcome<Reply>> show_usage(Registry& registry, Call& call) {
                  .number("failed", row.failed)
                  .number("input_tokens", row.input_tokens)
                  .number("output_tokens", row.output_tokens)
+                 .number("cached_input_tokens", row.cached_input_tokens)
+                 .number("cache_write_tokens", row.cache_write_tokens)
+                 .number("reasoning_tokens", row.reasoning_tokens)
+                 .number("audio_tokens", row.audio_tokens)
+                 .number("image_tokens", row.image_tokens)
+                 .number("searches", row.searches)
                  .usd("cost_usd", row.cost)
+                 .number("unbounded_requests", row.unbounded_requests)
+                 .usd("unbounded_cost_usd", row.unbounded_cost)
                  .finish());
   }
   query.limit = record::records_listed_max;

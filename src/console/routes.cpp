@@ -21,6 +21,7 @@ constexpr Route kRoutes[] = {
     {"POST", "/credentials/{credential}/rotate", Order::one_by_one, rotate_credential},
     {"POST", "/credentials/{credential}/disable", Order::one_by_one, disable_credential},
     {"POST", "/credentials/{credential}/enable", Order::one_by_one, enable_credential},
+    {"POST", "/credentials/{credential}/set", Order::one_by_one, set_credential},
     {"POST", "/credentials/{credential}/test", Order::any, test_credential},
     {"GET", "/models", Order::any, list_models},
     {"POST", "/models", Order::one_by_one, add_model},

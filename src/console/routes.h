@@ -67,6 +67,7 @@ Task<Outcome<Reply>> add_credential(Registry& registry, Call& call);
 Task<Outcome<Reply>> rotate_credential(Registry& registry, Call& call);
 Task<Outcome<Reply>> disable_credential(Registry& registry, Call& call);
 Task<Outcome<Reply>> enable_credential(Registry& registry, Call& call);
+Task<Outcome<Reply>> set_credential(Registry& registry, Call& call);
 Task<Outcome<Reply>> remove_credential(Registry& registry, Call& call);
 // credential_check.cpp
 Task<Outcome<Reply>> test_credential(Registry& registry, Call& call);

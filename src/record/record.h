@@ -50,6 +50,8 @@ struct Record {
   std::string provider_request_id;
   bool streamed = false;
   bool clamped = false;      ///< A budget lowered the bound on its output.
+  /// Nothing bounded what it may cost, and the credential's owner lets such requests through.
+  bool unbounded = false;
   bool caller_left = false;  ///< Before the answer was whole.
   std::uint32_t attempts = 0;
   int status = 0;             ///< What the caller was answered.
@@ -79,6 +81,14 @@ struct UsageRow {
   std::int64_t input_tokens = 0;
   std::int64_t output_tokens = 0;
   NanoUsd cost;
+  std::int64_t cached_input_tokens = 0;  ///< Of input_tokens.
+  std::int64_t cache_write_tokens = 0;   ///< Of input_tokens, for any time.
+  std::int64_t reasoning_tokens = 0;     ///< Of output_tokens.
+  std::int64_t audio_tokens = 0;         ///< Of both.
+  std::int64_t image_tokens = 0;         ///< Of both.
+  std::int64_t searches = 0;             ///< Of the web, of files and in maps.
+  std::int64_t unbounded_requests = 0;   ///< Of requests.
+  NanoUsd unbounded_cost;                ///< Of cost.
 };
 
 /// Status 400 or above, or an error code or party at fault where the status had already been

@@ -48,7 +48,7 @@ class ObjectWriter {
     if (value.is_none()) return raw(name, "null");
     text(name, value.text());
   }
-  std::string finish() && { return std::move(out_) + "}"; }
+  std::string finish() && { return out_.empty() ? "{}" : std::move(out_) + "}"; }
 
  private:
   void key(std::string_view name) {
@@ -105,6 +105,37 @@ void write_judgement(ObjectWriter& object, const Judgement& judgement) {
   object.raw("evidence", texts_json(judgement.evidence));
 }
 
+/// Kinds that nothing was used of are left out. Those of input do not overlap; sound and pictures
+/// are parts of the kind that they stand beside, and reasoning of the output.
+std::string tokens_by_kind(const exchange::Usage& usage) {
+  ObjectWriter object;
+  const auto add = [&](std::string_view kind, std::int64_t tokens) {
+    if (tokens != 0) object.number(kind, tokens);
+  };
+  add("input", usage.input_tokens);
+  add("cached_input", usage.cached_input_tokens);
+  add("cache_write", usage.cache_write_tokens);
+  add("cache_write_1h", usage.cache_write_1h_tokens);
+  add("output", usage.output_tokens);
+  add("reasoning", usage.reasoning_tokens);
+  add("audio_input", usage.audio_input_tokens);
+  add("cached_audio", usage.cached_audio_tokens);
+  add("audio_output", usage.audio_output_tokens);
+  add("image_input", usage.image_input_tokens);
+  add("cached_image", usage.cached_image_tokens);
+  add("image_output", usage.image_output_tokens);
+  return std::move(object).finish();
+}
+
+std::string pieces_by_unit(const exchange::Usage& usage) {
+  ObjectWriter object;
+  for (std::size_t i = 0; i < exchange::units_count; ++i) {
+    const auto unit = static_cast<exchange::Unit>(i);
+    if (usage.units[unit] != 0) object.number(to_string(unit), usage.units[unit]);
+  }
+  return std::move(object).finish();
+}
+
 }  // namespace
 
 std::string to_rfc3339(WallTime time) {
@@ -135,6 +166,7 @@ std::string to_json(const Record& record) {
   object.text_or_null("model", record.model);
   object.text_or_null("provider_request_id", record.provider_request_id);
   object.boolean("streamed", record.streamed);
+  object.boolean("unbounded", record.unbounded);
   object.boolean("caller_left", record.caller_left);
   object.number("attempts", record.attempts);
   object.number("status", record.status);
@@ -149,6 +181,9 @@ std::string to_json(const Record& record) {
   object.number("cached_input_tokens", record.usage.cached_input_tokens);
   object.number("output_tokens", record.usage.output_tokens);
   object.number("reasoning_tokens", record.usage.reasoning_tokens);
+  object.raw("tokens", tokens_by_kind(record.usage));
+  object.raw("pieces", pieces_by_unit(record.usage));
+  object.text("service_tier", to_string(record.usage.service_tier));
   object.text("held_usd", to_decimal(record.held));
   object.text("cost_usd", to_decimal(record.cost));
   object.text("cost_state", to_text(record.cost_state));

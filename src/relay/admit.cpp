@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <memory>
 
 #include "access/model_pattern.h"
 #include "relay/failure.h"
@@ -58,6 +59,9 @@ std::string name_of(const budget::Budget& budget, const Job& job) {
   }
   return "the budget";
 }
+
+/// What an unbounded request is held for where nobody knows how much its model reads at once.
+constexpr std::int64_t kContextTokensAssumed = 128'000;
 
 budget::ModelLimits limits_of(const route::Target& target) {
   return {.context_tokens_max = target.context_tokens_max,
@@ -200,6 +204,7 @@ Done Relay::choose_place(Job& job) {
   attempt.conversation.reset();
   attempt.dropped.clear();
   attempt.forwarded_headers.clear();
+  attempt.is_unbounded = false;
   attempt.profile = job.world->profiles->find(attempt.target.provider);
   attempt.adapter =
       attempt.profile == nullptr ? nullptr : provider::adapter_for(attempt.profile->dialect);
@@ -215,43 +220,72 @@ Done Relay::choose_place(Job& job) {
   return {};
 }
 
+Done Relay::check_is_bounded(const Job& job) const {
+  const catalog::Price& price = *job.attempt.target.price;
+  const std::string& model = job.attempt.target.model;
+  if (price.has_unbounded_units) return no(costs_without_bound(model));
+  if (price.is_free()) return {};
+  if (!job.request.unbounded_fields.empty()) {
+    return no(cannot_be_bounded(model, job.request.unbounded_fields.front()));
+  }
+  if (job.attempt.profile->unknown_fields_may_cost && !job.request.unknown_fields.empty()) {
+    return no(cannot_be_bounded(model, job.request.unknown_fields.front()));
+  }
+  const auto unpriced = budget::unpriced_field(job.request, price, family_of(job.attempt.target));
+  if (!unpriced.empty()) return no(has_no_rate(model, unpriced));
+  return {};
+}
+
+/// Whether the owner of the credential lets requests through whose cost nothing bounds.
+bool Relay::may_be_unbounded(const Job& job) {
+  const auto* const credential = job.world->credentials->find(job.attempt.target.credential);
+  return credential != nullptr && credential->about.allows_unbounded;
+}
+
 Done Relay::bound_cost(Job& job) {
-  if (const catalog::Model* const dated = job.attempt.target.dated) {
-    job.attempt.target.price = dated->price_at(parts_.reactor.clock().wall_now());
+  Attempt& attempt = job.attempt;
+  attempt.begun_at = attempt.ended_at = parts_.reactor.clock().wall_now();
+  if (attempt.target.dated != nullptr) {
+    attempt.target.price = attempt.target.dated->price_at(attempt.begun_at);
   }
   // Counting is not billed. It passes the ledger all the same, as all that reaches a provider.
   static const catalog::Price kNothing;
   const bool is_billed = job.operation != exchange::Operation::count_tokens;
-  if (is_billed && !job.attempt.target.price) return no(cannot_be_priced(job.attempt.target.model));
-  const catalog::Price& price = is_billed ? *job.attempt.target.price : kNothing;
-  if (price.has_unbounded_units) {
-    return no(costs_without_bound(job.attempt.target.model));
-  }
-  if (!price.is_free()) {
-    if (!job.request.unbounded_fields.empty()) {
-      return no(cannot_be_bounded(job.attempt.target.model, job.request.unbounded_fields.front()));
+  if (is_billed) {
+    if (!attempt.target.price) return no(cannot_be_priced(attempt.target.model));
+    if (auto bounded = check_is_bounded(job); !bounded) {
+      if (!may_be_unbounded(job)) return bounded;
+      attempt.is_unbounded = true;
     }
-    if (job.attempt.profile->unknown_fields_may_cost && !job.request.unknown_fields.empty()) {
-      return no(cannot_be_bounded(job.attempt.target.model, job.request.unknown_fields.front()));
-    }
-    const auto unpriced = budget::unpriced_field(job.request, price, family_of(job.attempt.target));
-    if (!unpriced.empty()) return no(has_no_rate(job.attempt.target.model, unpriced));
   }
+  if (attempt.is_unbounded && attempt.target.price->has_unbounded_units) {
+    // What can be bounded is held all the same.
+    catalog::Price price = *attempt.target.price;
+    price.has_unbounded_units = false;
+    attempt.target.price = std::make_shared<const catalog::Price>(std::move(price));
+  }
+  const catalog::Price& price = is_billed ? *attempt.target.price : kNothing;
   const auto budgets = job.world->budgets->concerned({.owner = job.key->owner,
                                                       .app = job.key->app,
-                                                      .credential = job.attempt.target.credential,
+                                                      .credential = attempt.target.credential,
                                                       .key = job.key->id,
-                                                      .model = job.attempt.target.model});
+                                                      .model = attempt.target.model});
   if (!budgets) return no(budgets.error() == 0 ? no_budget() : too_many_budgets(budgets.error()));
-  job.attempt.budgets = *budgets;
-  const auto bound = budget::bound_request(job.request, price, limits_of(job.attempt.target),
-                                           family_of(job.attempt.target));
-  if (!bound && is_billed) return no(cannot_be_bounded(job.attempt.target.model, "messages"));
-  job.attempt.bound = bound.value_or(budget::Bound{});
+  attempt.budgets = *budgets;
+  budget::ModelLimits limits = limits_of(attempt.target);
+  auto bound = budget::bound_request(job.request, price, limits, family_of(attempt.target));
+  if (!bound && is_billed) {
+    if (!may_be_unbounded(job)) return no(cannot_be_bounded(attempt.target.model, "messages"));
+    attempt.is_unbounded = true;
+    limits.context_tokens_max = kContextTokensAssumed;
+    bound = budget::bound_request(job.request, price, limits, family_of(attempt.target));
+  }
+  attempt.bound = bound.value_or(budget::Bound{});
+  job.record.unbounded = job.record.unbounded || attempt.is_unbounded;
   // The bound that the hold counts on is made true, also where the caller set one: perhaps
   // under a name that does not bind at this provider.
   if (job.operation == exchange::Operation::chat) {
-    job.attempt.output_tokens_written = job.attempt.bound.output_tokens_max;
+    attempt.output_tokens_written = attempt.bound.output_tokens_max;
   }
   return {};
 }

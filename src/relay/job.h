@@ -65,6 +65,12 @@ struct Attempt {
   budget::Grant grant;
   std::optional<std::int64_t> output_tokens_written;  ///< The bound that we wrote in.
   bool was_clamped = false;
+  /// Nothing bounds what it may cost, and the credential's owner lets that through: the hold is for
+  /// what can be bounded, and whatever is billed counts when it settles.
+  bool is_unbounded = false;
+  /// Its provider bills it by the prices of a moment between these, where they change by the hour.
+  WallTime begun_at;
+  WallTime ended_at;
 
   bool is_held = false;
   bool is_settled = false;

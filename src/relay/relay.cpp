@@ -329,6 +329,7 @@ Task<Done> Relay::exchange_on(Job& job, const Address& address, std::string_view
 
 Task<void> Relay::settle(Job& job) {
   if (std::exchange(job.attempt.is_settled, true)) co_return;
+  job.attempt.ended_at = parts_.reactor.clock().wall_now();
   const auto [cost, certainty] = true_cost(job);
   const auto receipt = co_await parts_.ledger.settle_forgotten(
       job.attempt.grant.hold, job.attempt.budgets, cost, certainty);

@@ -103,6 +103,8 @@ class Relay {
   Done find_targets(Job& job);
   Done choose_place(Job& job);
   Done bound_cost(Job& job);
+  Done check_is_bounded(const Job& job) const;
+  static bool may_be_unbounded(const Job& job);
   /// Whether the model's tokenizer is certain and the request not too large to be worth it.
   bool may_count_exactly(const Job& job) const;
   /// Replaces the bound by one that counts the request's texts exactly, where that is lower.

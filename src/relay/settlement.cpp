@@ -4,13 +4,36 @@
 
 namespace claviger::relay {
 
+namespace {
+
+/// By the rates of the time at which it is billed. Some providers take the moment at which a request
+/// came, others that at which its answer ended; between two windows, the dearer counts.
+NanoUsd cost_then(const Job& job, const exchange::Usage& usage) {
+  const catalog::Price& price = *job.attempt.target.price;
+  if (price.daily.empty()) return catalog::cost_of(usage, price);
+  return std::max(catalog::cost_of(usage, price, job.attempt.begun_at),
+                  catalog::cost_of(usage, price, job.attempt.ended_at));
+}
+
+/// Whether that is what is billed, and not only its upper bound.
+bool is_cost_exact(const Job& job) {
+  const exchange::Usage& usage = job.record.usage;
+  const catalog::Price& price = *job.attempt.target.price;
+  if (price.daily.empty()) return catalog::is_exact(usage, price);
+  return catalog::is_exact(usage, price, job.attempt.begun_at) &&
+         catalog::cost_of(usage, price, job.attempt.begun_at) ==
+             catalog::cost_of(usage, price, job.attempt.ended_at);
+}
+
+}  // namespace
+
 NanoUsd cost_so_far(const Job& job) {
   // What the provider states itself is what it bills, where it is known to bill what it states.
   if (job.attempt.profile->states_cost && job.record.usage.stated_cost)
     return *job.record.usage.stated_cost;
   const catalog::Price& price = *job.attempt.target.price;
-  if (price.always.empty()) return catalog::cost_of(job.record.usage, price);
-  return catalog::cost_of(catalog::with_incurred(job.record.usage, price), price);
+  if (price.always.empty()) return cost_then(job, job.record.usage);
+  return cost_then(job, catalog::with_incurred(job.record.usage, price));
 }
 
 namespace {
@@ -49,6 +72,7 @@ NanoUsd cost_unsaid(const Job& job) {
 
 bool is_beyond_hold(const Job& job) {
   const Attempt& attempt = job.attempt;
+  if (attempt.is_unbounded) return false;
   if (attempt.usage_state == provider::UsageState::sound &&
       cost_so_far(job) > attempt.grant.amount) {
     return true;
@@ -58,6 +82,7 @@ bool is_beyond_hold(const Job& job) {
 }
 
 bool is_overrun(const Job& job, NanoUsd cost) {
+  if (job.attempt.is_unbounded) return false;
   if (cost > job.attempt.grant.amount) return true;
   const auto allowed = output_tokens_allowed(job);
   return allowed && job.attempt.usage_state == provider::UsageState::sound &&
@@ -84,7 +109,7 @@ TrueCost true_cost(const Job& job) {
       if (!is_stated && !catalog::unpriced(job.record.usage, price).empty()) {
         return {std::max(job.attempt.grant.amount, cost_so_far(job)), Certainty::estimated};
       }
-      const bool is_exact = is_stated || catalog::is_exact(job.record.usage, price);
+      const bool is_exact = is_stated || is_cost_exact(job);
       return {cost_so_far(job), is_exact ? Certainty::billed : Certainty::estimated};
     }
     case provider::UsageState::impossible:

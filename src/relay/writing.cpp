@@ -123,6 +123,7 @@ void Relay::add_job_headers(net::http::HeadWriter& head, const Job& job) const {
     head.header("x-claviger-clamped",
                 static_cast<std::uint64_t>(*job.attempt.output_tokens_written));
   }
+  if (job.attempt.is_unbounded) head.header("x-claviger-unbounded", "true");
   if (!job.attempt.dropped.empty()) {
     head.header("x-claviger-dropped", fmt::format("{}", fmt::join(job.attempt.dropped, ", ")));
   }

@@ -58,6 +58,15 @@ void each_field(Visitor&& visit, Some&... record) {
   visit(38, record.usage.audio_input_tokens...);
   visit(39, record.soft_failures...);
   visit(40, record.judgement...);
+  visit(41, record.usage.cached_audio_tokens...);
+  visit(42, record.usage.audio_output_tokens...);
+  visit(43, record.usage.image_input_tokens...);
+  visit(44, record.usage.cached_image_tokens...);
+  visit(45, record.usage.image_output_tokens...);
+  visit(46, record.usage.units...);
+  visit(47, record.usage.service_tier...);
+  visit(48, record.usage.geography...);
+  visit(49, record.unbounded...);
 }
 /// Behind the last field of a record.
 constexpr std::uint64_t kEnd = 0;
@@ -98,6 +107,22 @@ void pack(Packer& out, const record::Judgement& judgement) {
   }
   out.natural(judgement.evidence.size());
   for (const std::string& line : judgement.evidence) out.text(line);
+}
+/// By their stable names, so that new ones may stand anywhere.
+void pack(Packer& out, const exchange::UnitCounts& value) {
+  for (std::size_t i = 0; i < exchange::units_count; ++i) {
+    const auto unit = static_cast<exchange::Unit>(i);
+    if (value[unit] == 0) continue;
+    out.text(to_string(unit));
+    out.integer(value[unit]);
+  }
+  out.text({});
+}
+void pack(Packer& out, exchange::ServiceTier value) {
+  out.text(to_string(value));
+}
+void pack(Packer& out, exchange::Geography value) {
+  out.natural(value == exchange::Geography::regional ? 1 : 0);
 }
 /// What a number means here is written down once and for all; the order in record.h may change.
 void pack(Packer& out, record::CostState value) {
@@ -161,6 +186,30 @@ void unpack(Unpacker& in, record::Judgement& value) {
   }
   value.evidence.resize(unpack_count(in, record::judged_evidence_max));
   for (std::string& line : value.evidence) unpack(in, line);
+}
+void unpack(Unpacker& in, exchange::UnitCounts& value) {
+  value = {};
+  for (std::size_t read = 0; read <= exchange::units_count; ++read) {
+    const auto name = in.text();
+    if (name.empty()) return;
+    const auto unit = exchange::unit_of(name);
+    if (!unit) break;
+    value[*unit] = in.integer();
+  }
+  in.broken();
+}
+void unpack(Unpacker& in, exchange::ServiceTier& value) {
+  const auto tier = exchange::service_tier_of(in.text());
+  if (tier) {
+    value = *tier;
+  } else {
+    in.broken();
+  }
+}
+void unpack(Unpacker& in, exchange::Geography& value) {
+  const std::uint64_t number = in.natural();
+  if (number > 1) in.broken();
+  value = number == 1 ? exchange::Geography::regional : exchange::Geography::anywhere;
 }
 void unpack(Unpacker& in, record::CostState& value) {
   using record::CostState;

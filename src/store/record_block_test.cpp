@@ -63,6 +63,18 @@ std::vector<Record> some_records(std::uint64_t seed, std::size_t count) {
     r.status = static_cast<int>(random());
     r.usage.input_tokens = some_number(random);
     r.usage.audio_input_tokens = some_number(random);
+    r.usage.cached_audio_tokens = some_number(random);
+    r.usage.audio_output_tokens = some_number(random);
+    r.usage.image_input_tokens = some_number(random);
+    r.usage.cached_image_tokens = some_number(random);
+    r.usage.image_output_tokens = some_number(random);
+    for (int pieces = static_cast<int>(random() % 3); pieces > 0; --pieces) {
+      r.usage.units[static_cast<exchange::Unit>(random() % exchange::units_count)] =
+          some_number(random);
+    }
+    r.usage.service_tier = static_cast<exchange::ServiceTier>(random() % exchange::service_tiers_count);
+    r.usage.geography = static_cast<exchange::Geography>(random() % 2);
+    r.unbounded = random() % 2 == 0;
     if (random() % 2 == 0) r.usage.stated_cost = NanoUsd(some_number(random));
     r.cost = NanoUsd(some_number(random));
     r.cost_state = static_cast<record::CostState>(random() % 4);

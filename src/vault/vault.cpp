@@ -153,6 +153,13 @@ Result<void> Vault::set_disabled(CredentialId id, bool disabled) {
   return state_->store.put(*row);
 }
 
+Result<void> Vault::set_allows_unbounded(CredentialId id, bool allows_unbounded) {
+  auto row = find_row(state_->store, id);
+  if (!row) return std::unexpected(row.error());
+  row->about.allows_unbounded = allows_unbounded;
+  return state_->store.put(*row);
+}
+
 Result<void> Vault::remove(CredentialId id) {
   return state_->store.remove(id);
 }

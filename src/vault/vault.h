@@ -6,7 +6,7 @@
 /// wrapped by the root key, so that changing the root key re-wraps 32 bytes per credential
 /// and touches no sealed key. The associated data of the seal binds owner, provider, base URL
 /// and credential id: a row that is copied to another owner, or whose host is changed in the
-/// database, no longer opens. What it does not bind: the name, and whether it is disabled.
+/// database, no longer opens. What it does not bind: the name, and what may be done with it.
 /// envelope.h has the bytes, root_key.h the root key, root_key_rotation.h how it is changed.
 
 #include <expected>
@@ -56,6 +56,8 @@ struct Credential {
   std::string name;      ///< Unique per owner.
   std::string base_url;  ///< Empty: the profile's own.
   bool disabled = false;
+  /// Its owner lets requests through whose cost nothing bounds.
+  bool allows_unbounded = false;
   bool has_key = true;  ///< An own endpoint may need none.
   std::string hint;     ///< The last four characters of the key, where it is long enough.
   WallTime created_at;
@@ -144,6 +146,7 @@ class Vault {
   /// wrote into the database. Errors: not_found, tampered, malformed, too_long, unavailable.
   Result<Credential> rotate_key(CredentialId id, Secret key);
   Result<void> set_disabled(CredentialId id, bool disabled);
+  Result<void> set_allows_unbounded(CredentialId id, bool allows_unbounded);
   Result<void> remove(CredentialId id);
 
   /// Opens everything. A row that does not open is left out and reported in `tampered()`.

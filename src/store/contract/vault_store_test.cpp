@@ -39,6 +39,7 @@ void expect_same(const SealedCredential& a, const SealedCredential& b) {
   EXPECT_EQ(a.about.name, b.about.name);
   EXPECT_EQ(a.about.base_url, b.about.base_url);
   EXPECT_EQ(a.about.disabled, b.about.disabled);
+  EXPECT_EQ(a.about.allows_unbounded, b.about.allows_unbounded);
   EXPECT_EQ(a.about.has_key, b.about.has_key);
   EXPECT_EQ(a.about.hint, b.about.hint);
   EXPECT_EQ(a.about.created_at, b.about.created_at);
@@ -51,6 +52,7 @@ TEST_P(VaultStoreContract, CredentialsComeBackByteForByte) {
   SealedCredential of_workspace = sealed(OwnerId{}, "work");
   of_workspace.about.has_key = false;
   of_workspace.about.disabled = true;
+  of_workspace.about.allows_unbounded = true;
   of_workspace.sealed_key.clear();
   ASSERT_TRUE(vault().put(of_owner));
   ASSERT_TRUE(vault().put(of_workspace));

@@ -1,5 +1,7 @@
 #include "store/sqlite/record_usage.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <tuple>
@@ -68,6 +70,15 @@ struct Sums {
   // Money in two sums, because absurd amounts must not overflow that of an honest rest.
   std::int64_t dollars = 0;
   std::int64_t nanos = 0;
+  std::int64_t cached_input_tokens = 0;
+  std::int64_t cache_write_tokens = 0;
+  std::int64_t reasoning_tokens = 0;
+  std::int64_t audio_tokens = 0;
+  std::int64_t image_tokens = 0;
+  std::int64_t searches = 0;
+  std::int64_t unbounded_requests = 0;
+  std::int64_t unbounded_dollars = 0;
+  std::int64_t unbounded_nanos = 0;
 
   void add(const Record& record) {
     const exchange::Usage& usage = record.usage;
@@ -77,23 +88,54 @@ struct Sums {
     output_tokens += summed(usage.output_tokens);
     dollars += record.cost.nanos() / kNanosPerDollar;
     nanos += record.cost.nanos() % kNanosPerDollar;
+    add_kinds(usage);
+    if (!record.unbounded) return;
+    ++unbounded_requests;
+    unbounded_dollars += record.cost.nanos() / kNanosPerDollar;
+    unbounded_nanos += record.cost.nanos() % kNanosPerDollar;
+  }
+
+ private:
+  void add_kinds(const exchange::Usage& usage) {
+    using exchange::Unit;
+    cached_input_tokens += summed(usage.cached_input_tokens);
+    cache_write_tokens += summed(usage.cache_write_tokens) + summed(usage.cache_write_1h_tokens);
+    reasoning_tokens += summed(usage.reasoning_tokens);
+    audio_tokens += summed(usage.audio_input_tokens) + summed(usage.cached_audio_tokens) +
+                    summed(usage.audio_output_tokens);
+    image_tokens += summed(usage.image_input_tokens) + summed(usage.cached_image_tokens) +
+                    summed(usage.image_output_tokens);
+    for (const Unit unit : {Unit::web_search, Unit::search_context_low,
+                            Unit::search_context_medium, Unit::search_context_high,
+                            Unit::maps_query, Unit::file_search, Unit::rerank_search}) {
+      searches += summed(usage.units[unit]);
+    }
   }
 };
 
 DbResult<void> add_sums(Database& database, std::string_view table, const UsageKey& key,
                         const Sums& sums) {
-  std::string sql = "INSERT INTO " + std::string(table) + " AS old VALUES";
   // Far above what an hour can bring, and far below what the sum of many hours could overflow.
-  sql +=
-      " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-      " requests = old.requests + excluded.requests,"
-      " input_tokens = min(old.input_tokens + excluded.input_tokens, 1000000000000000),"
-      " output_tokens = min(old.output_tokens + excluded.output_tokens, 1000000000000000),"
-      " cost_dollars = old.cost_dollars + excluded.cost_dollars,"
-      " cost_nanos = old.cost_nanos + excluded.cost_nanos";
-  const auto added = change(database, sql, key.hour, key.owner, key.app, key.key, key.credential,
-                            key.model, key.end_user, key.is_failed, sums.requests,
-                            sums.input_tokens, sums.output_tokens, sums.dollars, sums.nanos);
+  std::string sql = "INSERT INTO " + std::string(table) +
+                    " AS old VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+                    " ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                    " ON CONFLICT DO UPDATE SET requests = old.requests + excluded.requests,"
+                    " cost_dollars = old.cost_dollars + excluded.cost_dollars,"
+                    " cost_nanos = old.cost_nanos + excluded.cost_nanos,"
+                    " unbounded_requests = old.unbounded_requests + excluded.unbounded_requests,"
+                    " unbounded_dollars = old.unbounded_dollars + excluded.unbounded_dollars,"
+                    " unbounded_nanos = old.unbounded_nanos + excluded.unbounded_nanos";
+  for (const std::string_view column :
+       {"input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens",
+        "reasoning_tokens", "audio_tokens", "image_tokens", "searches"}) {
+    sql += fmt::format(", {0} = min(old.{0} + excluded.{0}, 1000000000000000)", column);
+  }
+  const auto added =
+      change(database, sql, key.hour, key.owner, key.app, key.key, key.credential, key.model,
+             key.end_user, key.is_failed, sums.requests, sums.input_tokens, sums.output_tokens,
+             sums.dollars, sums.nanos, sums.cached_input_tokens, sums.cache_write_tokens,
+             sums.reasoning_tokens, sums.audio_tokens, sums.image_tokens, sums.searches,
+             sums.unbounded_requests, sums.unbounded_dollars, sums.unbounded_nanos);
   if (!added) return std::unexpected(added.error());
   return {};
 }
@@ -111,7 +153,9 @@ DbResult<void> sum_part(Database& database, const record::Query& query, WallTime
   auto made = database.execute(
       "CREATE TEMP TABLE IF NOT EXISTS usage_part (hour, owner_id, app_id, key_id, credential_id,"
       " model, end_user, is_failed, requests, input_tokens, output_tokens, cost_dollars,"
-      " cost_nanos, PRIMARY KEY (hour, owner_id, app_id, key_id, credential_id, model, end_user,"
+      " cost_nanos, cached_input_tokens, cache_write_tokens, reasoning_tokens, audio_tokens,"
+      " image_tokens, searches, unbounded_requests, unbounded_dollars, unbounded_nanos,"
+      " PRIMARY KEY (hour, owner_id, app_id, key_id, credential_id, model, end_user,"
       " is_failed)); DELETE FROM temp.usage_part");
   if (!made) return made;
   const auto statement =
@@ -184,7 +228,10 @@ std::string usage_sql(Grouping by, const record::Query& query) {
   if (query.since) hours.append(" UNION ALL SELECT * FROM ").append(kPart);
   return "SELECT " + std::string(group_expression(by)) +
          " AS name, sum(requests), sum(requests * is_failed), sum(input_tokens),"
-         " sum(output_tokens), sum(cost_dollars) AS dollars, sum(cost_nanos) AS nanos FROM (" +
+         " sum(output_tokens), sum(cost_dollars) AS dollars, sum(cost_nanos) AS nanos,"
+         " sum(cached_input_tokens), sum(cache_write_tokens), sum(reasoning_tokens),"
+         " sum(audio_tokens), sum(image_tokens), sum(searches), sum(unbounded_requests),"
+         " sum(unbounded_dollars), sum(unbounded_nanos) FROM (" +
          hours + ") GROUP BY name, " + std::string(group_key(by)) + " ORDER BY " +
          (by == Grouping::day
               ? "name DESC"
@@ -218,7 +265,15 @@ DbResult<std::vector<UsageRow>> usage_of(Database& database, Grouping by,
                                   .failed = row.integer(2),
                                   .input_tokens = row.integer(3),
                                   .output_tokens = row.integer(4),
-                                  .cost = money_of(row.integer(5), row.integer(6))});
+                                  .cost = money_of(row.integer(5), row.integer(6)),
+                                  .cached_input_tokens = row.integer(7),
+                                  .cache_write_tokens = row.integer(8),
+                                  .reasoning_tokens = row.integer(9),
+                                  .audio_tokens = row.integer(10),
+                                  .image_tokens = row.integer(11),
+                                  .searches = row.integer(12),
+                                  .unbounded_requests = row.integer(13),
+                                  .unbounded_cost = money_of(row.integer(14), row.integer(15))});
   });
 }
 

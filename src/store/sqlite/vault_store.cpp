@@ -28,6 +28,7 @@ std::optional<SealedCredential> read_credential(const Query& row) {
                                     .name = row.text(3),
                                     .base_url = row.text(4),
                                     .disabled = row.integer(5) != 0,
+                                    .allows_unbounded = row.integer(11) != 0,
                                     .has_key = row.integer(6) != 0,
                                     .hint = row.text(7),
                                     .created_at = from_unix_micros(row.integer(8))},
@@ -79,18 +80,20 @@ Result<void> SqliteVaultStore::put(const SealedCredential& credential) {
     // Not INSERT OR REPLACE: that deletes the old row, and its egress allowances with it.
     return change(database_,
                   "INSERT INTO credentials (id, owner_id, provider, name, base_url, hint, has_key,"
-                  " wrapped_data_key, sealed_key, disabled, created_at)"
-                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                  " wrapped_data_key, sealed_key, disabled, created_at, allows_unbounded)"
+                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                   " ON CONFLICT (id) DO UPDATE SET owner_id = excluded.owner_id,"
                   " provider = excluded.provider, name = excluded.name,"
                   " base_url = excluded.base_url, hint = excluded.hint,"
                   " has_key = excluded.has_key, wrapped_data_key = excluded.wrapped_data_key,"
                   " sealed_key = excluded.sealed_key, disabled = excluded.disabled,"
-                  " created_at = excluded.created_at"
+                  " created_at = excluded.created_at,"
+                  " allows_unbounded = excluded.allows_unbounded"
                   " WHERE credentials.removed = 0",
                   about.id, owner_or_null(about.owner), about.provider, about.name, about.base_url,
                   about.hint, about.has_key, Blob{credential.wrapped_data_key},
-                  Blob{credential.sealed_key}, about.disabled, about.created_at);
+                  Blob{credential.sealed_key}, about.disabled, about.created_at,
+                  about.allows_unbounded);
   });
   if (!put) return failed(put.error());
   if (*put == 0) return std::unexpected(VaultError::not_found);
@@ -116,7 +119,8 @@ Result<std::vector<SealedCredential>> SqliteVaultStore::all() {
   auto credentials = select<SealedCredential>(
       database_,
       "SELECT id, owner_id, provider, name, base_url, disabled, has_key, hint, created_at,"
-      " wrapped_data_key, sealed_key FROM credentials WHERE removed = 0 ORDER BY id",
+      " wrapped_data_key, sealed_key, allows_unbounded FROM credentials WHERE removed = 0"
+      " ORDER BY id",
       read_credential);
   if (!credentials) return failed(credentials.error());
   return std::move(*credentials);
