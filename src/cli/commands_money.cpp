@@ -45,8 +45,15 @@ const std::vector<Column> kUsageColumns = {{"GROUP", "group"},
                                            {"REQUESTS", "requests"},
                                            {"FAILED", "failed"},
                                            {"TOKENS IN", "input_tokens"},
+                                           {"CACHED", "cached_input_tokens"},
+                                           {"WRITTEN", "cache_write_tokens"},
                                            {"TOKENS OUT", "output_tokens"},
-                                           {"COST", "cost_usd", Form::usd}};
+                                           {"REASONING", "reasoning_tokens"},
+                                           {"AUDIO", "audio_tokens"},
+                                           {"IMAGES", "image_tokens"},
+                                           {"SEARCHES", "searches"},
+                                           {"COST", "cost_usd", Form::usd},
+                                           {"UNBOUNDED", "unbounded_cost_usd", Form::usd}};
 const std::vector<Column> kWeatherColumns = {
     {"PLACE", "place"},       {"SKY", "sky"},       {"SINCE", "since", Form::moment},
     {"ANSWERED", "answered"}, {"FAILED", "failed"}, {"LATEST FAILURE", "latest_failure"}};
@@ -78,8 +85,6 @@ const std::vector<Column> kRequestDetails = {{"id", "id"},
                                              {"soft failures", "soft_failures"},
                                              {"tokens in", "input_tokens"},
                                              {"tokens out", "output_tokens"},
-                                             {"tokens", "tokens"},
-                                             {"pieces", "pieces"},
                                              {"unbounded", "unbounded", Form::yes},
                                              {"held", "held_usd", Form::usd},
                                              {"cost", "cost_usd", Form::usd},
@@ -93,6 +98,9 @@ const std::vector<Column> kVerdictDetails = {
     {"what happened", "say"}, {"what to do", "remedy"}, {"try again", "retry"}};
 const std::vector<Column> kSuspectColumns = {
     {"SUSPECT", "at_fault"}, {"CAUSE", "cause"}, {"SURE", "confidence", Form::share}};
+const std::vector<Column> kLineColumns = {
+    {"KIND", "kind"}, {"UNITS", "units"}, {"COST", "cost_usd", Form::usd}};
+const std::vector<Column> kKindColumns = {{"KIND", "kind"}, {"UNITS", "units"}};
 const std::vector<Column> kHoldColumns = {{"ATTEMPT", "attempt"},
                                           {"STATE", "state"},
                                           {"HELD", "held_usd", Form::usd},
@@ -295,6 +303,26 @@ Outcome<void> requests_list(Session& session, const Arguments& arguments) {
   return session.show_list(*said, kRequestColumns, "There were no such requests");
 }
 
+/// What it consumed by kind: with what each kind cost, where the prices of then are still known.
+Outcome<void> show_kinds(Session& session, const boost::json::object& request) {
+  const auto* const lines = request.if_contains("lines");
+  if (lines != nullptr && lines->is_array() && !lines->get_array().empty()) {
+    say("");
+    return session.show_list({.text = {}, .value = {{"data", *lines}}}, kLineColumns, "");
+  }
+  boost::json::array kinds;
+  for (const char* const group : {"tokens", "pieces"}) {
+    const auto* const members = request.if_contains(group);
+    if (members == nullptr || !members->is_object()) continue;
+    for (const auto& [kind, units] : members->get_object()) {
+      kinds.push_back({{"kind", kind}, {"units", units}});
+    }
+  }
+  if (kinds.empty()) return {};
+  say("");
+  return session.show_list({.text = {}, .value = {{"data", std::move(kinds)}}}, kKindColumns, "");
+}
+
 Outcome<void> request_show(Session& session, const Arguments& arguments) {
   const auto said =
       session.ask("GET", fmt::format("/requests/{}", percent_encoded(arguments.subject)));
@@ -311,6 +339,7 @@ Outcome<void> request_show(Session& session, const Arguments& arguments) {
     }
   }
   if (auto shown = show_grounds(session, said->value); !shown) return shown;
+  if (auto shown = show_kinds(session, said->value.get_object()); !shown) return shown;
   const auto* const holds = said->value.get_object().if_contains("holds");
   if (holds == nullptr || !holds->is_array() || holds->get_array().empty()) return {};
   say("");

@@ -49,7 +49,7 @@ struct Record {
   std::string model;        ///< `provider/model` as routed; empty where it never was.
   std::string provider_request_id;
   bool streamed = false;
-  bool clamped = false;      ///< A budget lowered the bound on its output.
+  bool clamped = false;  ///< A budget lowered the bound on its output.
   /// Nothing bounded what it may cost, and the credential's owner lets such requests through.
   bool unbounded = false;
   bool caller_left = false;  ///< Before the answer was whole.

@@ -209,8 +209,9 @@ Failure cannot_be_bounded(std::string_view model, std::string_view field) {
       .param = std::string(field),
       .at_fault = "app",
       .say = "The request could cost more than can be known beforehand.",
-      .remedy = "Leave the field out, or have the credential's owner allow such requests: "
-                "\"claviger credential set ID --allow-unbounded\"."};
+      .remedy =
+          "Leave the field out, or have the credential's owner allow such requests: "
+          "\"claviger credential set ID --allow-unbounded\"."};
 }
 
 Failure has_no_rate(std::string_view model, std::string_view field) {
@@ -238,9 +239,10 @@ Failure costs_without_bound(std::string_view model) {
       .param = "model",
       .at_fault = "app",
       .say = "The model could cost more than can be known beforehand.",
-      .remedy = "Choose a model that does not search or work on by itself, or have the "
-                "credential's owner allow such requests: \"claviger credential set ID "
-                "--allow-unbounded\"."};
+      .remedy =
+          "Choose a model that does not search or work on by itself, or have the "
+          "credential's owner allow such requests: \"claviger credential set ID "
+          "--allow-unbounded\"."};
 }
 
 Failure not_expressible(std::string_view model, std::string_view field, std::string_view why,

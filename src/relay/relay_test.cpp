@@ -18,6 +18,7 @@ namespace claviger::relay {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -123,7 +124,8 @@ class RelayTest : public ::testing::Test {
                                  .owner = OwnerId{1},
                                  .provider = "openai-compatible",
                                  .name = "box",
-                                 .base_url = base_url},
+                                 .base_url = base_url,
+                                 .allows_unbounded = allows_unbounded_},
                        .key = Secret::copy_of("sk-provider-key")});
     entries.push_back(
         {.about = {.id = CredentialId{2}, .owner = OwnerId{1}, .provider = "openai", .name = "o"},
@@ -277,6 +279,7 @@ class RelayTest : public ::testing::Test {
   net::http::DateLine date_line_;
   budget::MemoryLedger ledger_{clock_};
   budget::BudgetTerms terms_;
+  bool allows_unbounded_ = false;                ///< The box's credential.
   std::optional<catalog::Price> cheaper_price_;  ///< Of box/n, where it is set.
   std::vector<std::string> downgrade_to_;
   std::vector<budget::Budget> more_budgets_;
@@ -739,6 +742,44 @@ TEST_F(RelayTest, AModelWithoutAPriceIsRefused) {
   publish(std::nullopt);
   EXPECT_THAT(ask(kAsk), HasSubstr("cannot_be_priced"));
   EXPECT_EQ(provider_requests_, 0);
+}
+
+TEST_F(RelayTest, WhatNothingBoundsIsRefusedUnlessTheCredentialsOwnerAllowsIt) {
+  const std::string unbounded =
+      R"({"model":"box/m","max_tokens":5,"moderation":{},"messages":[{"role":"user","content":"hi"}]})";
+  EXPECT_THAT(ask(unbounded), AllOf(HasSubstr("HTTP/1.1 422"), HasSubstr("cannot_be_bounded"),
+                                    HasSubstr("--allow-unbounded")));
+  EXPECT_EQ(provider_requests_, 0);
+  EXPECT_FALSE(record().unbounded);
+
+  allows_unbounded_ = true;
+  publish();
+  provider_says_ = {json_answer(
+      R"({"choices":[{"message":{"content":"hello"},"finish_reason":"stop"}],"usage":{"prompt_tokens":10,"completion_tokens":5000}})")};
+  EXPECT_THAT(ask(unbounded),
+              AllOf(HasSubstr("HTTP/1.1 200"), HasSubstr("x-claviger-unbounded: true")));
+  // More than was held is what nothing bounds, and no overrun; all of it counts.
+  EXPECT_TRUE(record().unbounded);
+  EXPECT_GT(record().cost, record().held);
+  EXPECT_EQ(record().error_code, "");
+  EXPECT_EQ(balance().spent, record().cost);
+}
+
+TEST_F(RelayTest, APriceThatChangesByTheHourIsHeldAtItsDearestAndSettledAtItsHour) {
+  catalog::Price price = test_price();
+  catalog::DailyCard all_day{.window = {.begin_minute = 0, .end_minute = 24 * 60},
+                             .rates = static_cast<const catalog::RateCard&>(price)};
+  all_day.rates.output = PicoUsdPerUnit{price.output.picos / 2};
+  provider_says_ = {json_answer(kAnswer)};
+  publish(price);
+  ask(kAsk);
+  const NanoUsd held_at_one_price = record().held;
+  price.daily.push_back(all_day);
+  publish(price);
+  ask(kAsk);
+  EXPECT_EQ(record().held, held_at_one_price);
+  EXPECT_EQ(record().cost, NanoUsd(10 * 1000 + 5 * 5'000));
+  EXPECT_EQ(record().cost_state, record::CostState::billed);
 }
 
 TEST_F(RelayTest, StrangersAndStrangeRequestsAreRefusedBeforeAnythingIsSpent) {

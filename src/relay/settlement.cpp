@@ -6,8 +6,8 @@ namespace claviger::relay {
 
 namespace {
 
-/// By the rates of the time at which it is billed. Some providers take the moment at which a request
-/// came, others that at which its answer ended; between two windows, the dearer counts.
+/// By the rates of the time at which it is billed. Some providers take the moment at which a
+/// request came, others that at which its answer ended; between two windows, the dearer counts.
 NanoUsd cost_then(const Job& job, const exchange::Usage& usage) {
   const catalog::Price& price = *job.attempt.target.price;
   if (price.daily.empty()) return catalog::cost_of(usage, price);

@@ -72,7 +72,8 @@ std::vector<Record> some_records(std::uint64_t seed, std::size_t count) {
       r.usage.units[static_cast<exchange::Unit>(random() % exchange::units_count)] =
           some_number(random);
     }
-    r.usage.service_tier = static_cast<exchange::ServiceTier>(random() % exchange::service_tiers_count);
+    r.usage.service_tier =
+        static_cast<exchange::ServiceTier>(random() % exchange::service_tiers_count);
     r.usage.geography = static_cast<exchange::Geography>(random() % 2);
     r.unbounded = random() % 2 == 0;
     if (random() % 2 == 0) r.usage.stated_cost = NanoUsd(some_number(random));

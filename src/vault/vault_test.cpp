@@ -167,6 +167,8 @@ TEST_F(VaultTest, DisablingIsKeptAndLeavesTheKeyAlone) {
   ASSERT_TRUE(vault_.set_disabled(id, false));
   EXPECT_FALSE(vault_.open_all().value()->find(id)->about.disabled);
   EXPECT_EQ(vault_.set_disabled(CredentialId{99}, true).error(), VaultError::not_found);
+  ASSERT_TRUE(vault_.set_allows_unbounded(id, true));
+  EXPECT_TRUE(vault_.open_all().value()->find(id)->about.allows_unbounded);
 }
 
 TEST_F(VaultTest, WhatIsRemovedIsGone) {

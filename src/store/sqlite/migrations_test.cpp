@@ -160,6 +160,23 @@ TEST_F(MigrationsTest, WhatVersionTenKeepsForDiagnosesIsRead) {
   EXPECT_EQ(feedback->why, "it made this up");
 }
 
+TEST_F(MigrationsTest, WhatVersionElevenSaysOfUnboundedRequestsIsRead) {
+  Database database = open();
+  ASSERT_TRUE(database.execute(data::golden_0011));
+  ASSERT_EQ(schema_version(database), 11);
+
+  ASSERT_TRUE(migrate(database));
+
+  Database fresh = Database::open(":memory:", Database::Mode::create).value();
+  ASSERT_TRUE(migrate(fresh));
+  EXPECT_EQ(schema_of(database).value(), schema_of(fresh).value());
+  EXPECT_TRUE(SqliteVaultStore(database).all().value().at(0).about.allows_unbounded);
+  const auto usage = SqliteRecordStore(database).usage(record::Grouping::model, {}).value().at(0);
+  EXPECT_EQ(usage.cached_input_tokens, 7);
+  EXPECT_EQ(usage.unbounded_requests, 1);
+  EXPECT_EQ(usage.unbounded_cost, NanoUsd(5));
+}
+
 /// What each version wrote has to be readable for good: the same things, as it kept them.
 class GoldenTest : public MigrationsTest {
  protected:

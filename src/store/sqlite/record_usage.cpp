@@ -105,9 +105,9 @@ struct Sums {
                     summed(usage.audio_output_tokens);
     image_tokens += summed(usage.image_input_tokens) + summed(usage.cached_image_tokens) +
                     summed(usage.image_output_tokens);
-    for (const Unit unit : {Unit::web_search, Unit::search_context_low,
-                            Unit::search_context_medium, Unit::search_context_high,
-                            Unit::maps_query, Unit::file_search, Unit::rerank_search}) {
+    for (const Unit unit :
+         {Unit::web_search, Unit::search_context_low, Unit::search_context_medium,
+          Unit::search_context_high, Unit::maps_query, Unit::file_search, Unit::rerank_search}) {
       searches += summed(usage.units[unit]);
     }
   }
