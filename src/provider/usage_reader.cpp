@@ -547,4 +547,25 @@ void UsageReader::fill_units(Usage& usage) const {
   }
 }
 
+Usage laid_over(const Usage& before, Usage now) {
+  // A total of writes without its parts is not for five minutes what was for an hour before.
+  const std::int64_t written = std::max(before.cache_write_tokens + before.cache_write_1h_tokens,
+                                        now.cache_write_tokens + now.cache_write_1h_tokens);
+  constexpr std::int64_t Usage::* counts[] = {
+      &Usage::input_tokens,        &Usage::cached_input_tokens, &Usage::cache_write_1h_tokens,
+      &Usage::output_tokens,       &Usage::reasoning_tokens,    &Usage::audio_input_tokens,
+      &Usage::cached_audio_tokens, &Usage::audio_output_tokens, &Usage::image_input_tokens,
+      &Usage::cached_image_tokens, &Usage::image_output_tokens};
+  for (const auto count : counts) now.*count = std::max(before.*count, now.*count);
+  now.cache_write_tokens = written - std::min(written, now.cache_write_1h_tokens);
+  for (std::size_t i = 0; i < exchange::units_count; ++i) {
+    const auto unit = static_cast<Unit>(i);
+    now.units[unit] = std::max(before.units[unit], now.units[unit]);
+  }
+  if (now.service_tier == ServiceTier::standard) now.service_tier = before.service_tier;
+  if (now.geography == Geography::anywhere) now.geography = before.geography;
+  if (!now.stated_cost) now.stated_cost = before.stated_cost;
+  return now;
+}
+
 }  // namespace claviger::provider

@@ -107,4 +107,8 @@ class UsageReader {
   bool impossible_ = false;
 };
 
+/// What an event of a stream says, over what earlier ones said: counts are cumulative, so the
+/// larger of two is the true one, and what is not said again stays. `now` is from an event alone.
+exchange::Usage laid_over(const exchange::Usage& before, exchange::Usage now);
+
 }  // namespace claviger::provider

@@ -6,68 +6,25 @@
 
 #include "exchange/json_writer.h"
 #include "provider/body_edit.h"
+#include "provider/usage_reader.h"
 
 namespace claviger::provider {
 namespace {
 
 using namespace exchange;
 
-/// As provider/openai_answer.h has it: what a double can still hold exactly.
-constexpr std::int64_t tokens_max = std::int64_t{1} << 53;
 constexpr std::size_t error_message_bytes_max = 1024;
 constexpr std::size_t error_code_bytes_max = 128;
 constexpr std::size_t finish_reason_bytes_max = 64;
 
 /// One usage object over what was known before. Source: npm @anthropic-ai/sdk 1.14.0, Usage and
 /// MessageDeltaUsage (2026-11): counts are cumulative, cached tokens stand outside the input.
-class UsageReader {
- public:
-  explicit UsageReader(const Usage& before) : usage_(before) {}
-
-  void read(JsonNode from) {
-    count(from["input_tokens"], usage_.input_tokens);
-    count(from["cache_read_input_tokens"], usage_.cached_input_tokens);
-    count(from["output_tokens"], usage_.output_tokens);
-    count(from["output_tokens_details"]["thinking_tokens"], usage_.reasoning_tokens);
-    const JsonNode writes = from["cache_creation"];
-    std::int64_t written = usage_.cache_write_tokens + usage_.cache_write_1h_tokens;
-    count(from["cache_creation_input_tokens"], written);
-    if (writes.is_object()) {
-      count(writes["ephemeral_5m_input_tokens"], usage_.cache_write_tokens);
-      count(writes["ephemeral_1h_input_tokens"], usage_.cache_write_1h_tokens);
-    }
-    // Whatever is not known to be for an hour was for five minutes.
-    usage_.cache_write_tokens = std::max<std::int64_t>(0, written - usage_.cache_write_1h_tokens);
-  }
-  UsageState state() const {
-    if (is_impossible_) return UsageState::impossible;
-    return says_something_ ? UsageState::sound : UsageState::absent;
-  }
-  const Usage& usage() const { return usage_; }
-
- private:
-  void count(JsonNode from, std::int64_t& target) {
-    if (!from.says_something()) return;
-    const auto number = from.integer();
-    if (!number || *number < 0 || *number > tokens_max) {
-      is_impossible_ = true;
-      return;
-    }
-    says_something_ = true;
-    target = *number;
-  }
-
-  Usage usage_;
-  bool says_something_ = false;
-  bool is_impossible_ = false;
-};
-
 void take_usage(JsonNode from, const Usage& before, AnswerReading& reading) {
   if (!from.is_object()) return;
-  UsageReader reader(before);
-  reader.read(from);
+  UsageReader reader({.provider = "anthropic", .model = {}});
+  reader.read_usage(from);
   reading.usage_state = reader.state();
-  if (reading.usage_state == UsageState::sound) reading.usage = reader.usage();
+  if (reading.usage_state == UsageState::sound) reading.usage = laid_over(before, reader.usage());
 }
 
 void take_error(JsonNode from, AnswerReading& reading) {

@@ -4,65 +4,24 @@
 
 #include "exchange/json_writer.h"
 #include "provider/body_edit.h"
+#include "provider/usage_reader.h"
 
 namespace claviger::provider {
 namespace {
 
 using namespace exchange;
 
-constexpr std::int64_t tokens_max = std::int64_t{1} << 53;
 constexpr std::size_t error_message_bytes_max = 1024;
 constexpr std::size_t error_code_bytes_max = 128;
 constexpr std::size_t finish_reason_bytes_max = 64;
 
-/// Source: https://ai.google.dev/api/generate-content#UsageMetadata (2026-11). The prompt's
-/// count includes what was cached; thoughts are beside the candidates' tokens and billed as
-/// output; what tools brought into the prompt is beside it and billed as input.
-class UsageReader {
- public:
-  void read(JsonNode from) {
-    const std::int64_t prompt = count(from["promptTokenCount"]);
-    const std::int64_t tool_prompt = count(from["toolUsePromptTokenCount"]);
-    usage_.cached_input_tokens = count(from["cachedContentTokenCount"]);
-    usage_.input_tokens = prompt + tool_prompt - usage_.cached_input_tokens;
-    usage_.reasoning_tokens = count(from["thoughtsTokenCount"]);
-    usage_.output_tokens = count(from["candidatesTokenCount"]) + usage_.reasoning_tokens;
-    for (const JsonNode detail : from["promptTokensDetails"]) {
-      if (detail["modality"].text() == "AUDIO") {
-        usage_.audio_input_tokens += count(detail["tokenCount"]);
-      }
-    }
-    if (usage_.input_tokens < 0) is_impossible_ = true;
-  }
-  UsageState state() const {
-    if (is_impossible_) return UsageState::impossible;
-    return says_something_ ? UsageState::sound : UsageState::absent;
-  }
-  const Usage& usage() const { return usage_; }
-
- private:
-  std::int64_t count(JsonNode from) {
-    if (!from.says_something()) return 0;
-    const auto number = from.integer();
-    if (!number || *number < 0 || *number > tokens_max) {
-      is_impossible_ = true;
-      return 0;
-    }
-    says_something_ = true;
-    return *number;
-  }
-
-  Usage usage_;
-  bool says_something_ = false;
-  bool is_impossible_ = false;
-};
-
-void take_usage(JsonNode from, AnswerReading& reading) {
-  if (!from.is_object()) return;
-  UsageReader reader;
-  reader.read(from);
+/// What a response consumed, over what earlier ones of its stream said. The whole of it is read:
+/// what was searched stands beside the counts, in its candidates.
+void take_usage(JsonNode response, const Usage& before, AnswerReading& reading) {
+  UsageReader reader({.provider = "google", .model = {}});
+  reader.read(response);
   reading.usage_state = reader.state();
-  if (reading.usage_state == UsageState::sound) reading.usage = reader.usage();
+  if (reading.usage_state == UsageState::sound) reading.usage = laid_over(before, reader.usage());
 }
 
 void take_error(JsonNode error, AnswerReading& reading) {
@@ -71,14 +30,14 @@ void take_error(JsonNode error, AnswerReading& reading) {
   reading.facts.error_code = clipped(error["status"].text(), error_code_bytes_max);
 }
 
-AnswerReading read_response(JsonNode root, std::string_view whole) {
+AnswerReading read_response(JsonNode root, std::string_view whole, const Usage& before) {
   AnswerReading reading;
   const JsonNode usage = root["usageMetadata"];
   if (usage.is_object()) {
     const auto begin = static_cast<std::size_t>(usage.raw().data() - whole.data());
     reading.facts.usage = {.begin = begin, .end = begin + usage.raw().size()};
   }
-  take_usage(usage, reading);
+  take_usage(root, before, reading);
   for (const JsonNode candidate : root["candidates"]) {
     const std::string_view reason = candidate["finishReason"].text();
     if (!reason.empty()) reading.facts.finish_reason = clipped(reason, finish_reason_bytes_max);
@@ -92,8 +51,8 @@ AnswerReading read_response(JsonNode root, std::string_view whole) {
 /// Whether an event could carry usage, an error or an ending. Searched, not parsed: inside a
 /// text the quotes would be escaped.
 bool may_matter(std::string_view data) {
-  for (const std::string_view word :
-       {R"("usageMetadata")", R"("error")", R"("finishReason")", R"("blockReason")"}) {
+  for (const std::string_view word : {R"("usageMetadata")", R"("error")", R"("finishReason")",
+                                      R"("blockReason")", R"("groundingMetadata")"}) {
     if (data.find(word) != std::string_view::npos) return true;
   }
   return false;
@@ -171,13 +130,13 @@ void GeminiAdapter::write_body(const Profile& /*profile*/, const Request& reques
 
 AnswerReading GeminiAdapter::read_answer(Operation /*operation*/, std::string_view body) const {
   JsonTree tree;
-  return tree.read(body) ? read_response(tree.root(), body) : AnswerReading{};
+  return tree.read(body) ? read_response(tree.root(), body, {}) : AnswerReading{};
 }
 
-AnswerReading GeminiAdapter::read_event(std::string_view data, const Usage& /*before*/) const {
+AnswerReading GeminiAdapter::read_event(std::string_view data, const Usage& before) const {
   JsonTree tree;
   if (!may_matter(data) || !tree.read(data)) return {};
-  return read_response(tree.root(), data);
+  return read_response(tree.root(), data, before);
 }
 
 }  // namespace claviger::provider

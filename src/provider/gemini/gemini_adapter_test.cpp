@@ -97,6 +97,33 @@ TEST(GeminiAdapter, ThoughtsAreBilledAsOutputAndCachedTokensAreInsideThePrompt) 
   EXPECT_EQ(reading.facts.finish_reason, "STOP");
 }
 
+TEST(GeminiAdapter, SearchesAreCountedAsTheModelIsBilledForThem) {
+  const auto searches = [](std::string_view model) {
+    const std::string body =
+        R"({"candidates":[{"finishReason":"STOP","groundingMetadata":{"webSearchQueries":["a","b"]}}],"modelVersion":")" +
+        std::string(model) + R"(","usageMetadata":{"promptTokenCount":1}})";
+    return GeminiAdapter()
+        .read_answer(Operation::chat, body)
+        .usage.units[exchange::Unit::web_search];
+  };
+  EXPECT_EQ(searches("gemini-2.5-flash"), 1);
+  EXPECT_EQ(searches("gemini-3-pro"), 2);
+}
+
+TEST(GeminiAdapter, WhatAStreamFoundStaysWhenLaterEventsDoNotSayIt) {
+  const GeminiAdapter adapter;
+  const auto found = adapter.read_event(
+      R"({"candidates":[{"groundingMetadata":{"webSearchQueries":["a"]}}],"usageMetadata":{"promptTokenCount":9}})",
+      {});
+  ASSERT_EQ(found.usage_state, UsageState::sound);
+  const auto last = adapter.read_event(
+      R"({"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":9,"candidatesTokenCount":4}})",
+      found.usage);
+  EXPECT_EQ(last.usage.units[exchange::Unit::web_search], 1);
+  EXPECT_EQ(last.usage.input_tokens, 9);
+  EXPECT_EQ(last.usage.output_tokens, 4);
+}
+
 TEST(GeminiAdapter, AbsurdUsageIsImpossible) {
   for (const char* const usage :
        {R"({"promptTokenCount":-1})", R"({"promptTokenCount":5,"cachedContentTokenCount":9})",
