@@ -16,7 +16,7 @@
 #include "data/golden_0008.h"
 #include "data/golden_0009.h"
 #include "data/golden_0010.h"
-#include "data/golden_0011.h"
+#include "data/golden_0012.h"
 #include "store/sqlite/access_store.h"
 #include "store/sqlite/alert_store.h"
 #include "store/sqlite/budget_store.h"
@@ -160,10 +160,10 @@ TEST_F(MigrationsTest, WhatVersionTenKeepsForDiagnosesIsRead) {
   EXPECT_EQ(feedback->why, "it made this up");
 }
 
-TEST_F(MigrationsTest, WhatVersionElevenSaysOfUnboundedRequestsIsRead) {
+TEST_F(MigrationsTest, WhatVersionTwelveSaysOfUnboundedRequestsIsRead) {
   Database database = open();
-  ASSERT_TRUE(database.execute(data::golden_0011));
-  ASSERT_EQ(schema_version(database), 11);
+  ASSERT_TRUE(database.execute(data::golden_0012));
+  ASSERT_EQ(schema_version(database), 12);
 
   ASSERT_TRUE(migrate(database));
 

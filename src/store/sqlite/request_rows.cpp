@@ -99,6 +99,10 @@ DbResult<void> move_request_rows(Database& database) {
   static const std::string kSql = "SELECT " + std::string(kColumns) +
                                   " FROM requests WHERE id > ? ORDER BY id LIMIT " +
                                   std::to_string(block_items_max);
+  const auto tables = select_one<std::int64_t>(
+      database, "SELECT count(*) FROM sqlite_schema WHERE name = 'requests'", read_integer);
+  if (!tables) return std::unexpected(tables.error());
+  if (tables->value_or(0) == 0) return {};
   for (std::string after; true;) {
     const auto records = select<Record>(database, kSql, read_record, Blob{after});
     if (!records) return std::unexpected(records.error());

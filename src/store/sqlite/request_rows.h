@@ -6,7 +6,8 @@
 
 namespace claviger::store {
 
-/// Moves all of them into blocks and drops the table; within the step's transaction.
+/// Moves all of them into blocks and drops the table, where it is still there; within the step's
+/// transaction.
 DbResult<void> move_request_rows(Database& database);
 
 }  // namespace claviger::store
