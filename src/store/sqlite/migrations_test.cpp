@@ -16,6 +16,7 @@
 #include "data/golden_0008.h"
 #include "data/golden_0009.h"
 #include "data/golden_0010.h"
+#include "data/golden_0011.h"
 #include "data/golden_0012.h"
 #include "store/sqlite/access_store.h"
 #include "store/sqlite/alert_store.h"

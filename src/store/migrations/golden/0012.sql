@@ -62,8 +62,8 @@ CREATE TABLE credentials (
   disabled INTEGER NOT NULL DEFAULT 0,
   removed INTEGER NOT NULL DEFAULT 0,         -- then both keys are empty: overwritten
   created_at INTEGER NOT NULL
-) STRICT;
-INSERT INTO credentials VALUES(1,1,'openai','work','','wxyz',1,X'646174616b6579',X'7365616c6564',0,0,1700000000000000);
+, allows_unbounded INTEGER NOT NULL DEFAULT 0) STRICT;
+INSERT INTO credentials VALUES(1,1,'openai','work','','wxyz',1,X'646174616b6579',X'7365616c6564',0,0,1700000000000000,1);
 CREATE TABLE last_ids (
   name TEXT PRIMARY KEY,
   id INTEGER NOT NULL
@@ -270,10 +270,10 @@ CREATE TABLE usage_hours (
   input_tokens INTEGER NOT NULL,              -- cached ones and cache writes included
   output_tokens INTEGER NOT NULL,
   cost_dollars INTEGER NOT NULL,              -- whole ones, and the rest:
-  cost_nanos INTEGER NOT NULL,
+  cost_nanos INTEGER NOT NULL, cached_input_tokens INTEGER NOT NULL DEFAULT 0, cache_write_tokens INTEGER NOT NULL DEFAULT 0, reasoning_tokens INTEGER NOT NULL DEFAULT 0, audio_tokens INTEGER NOT NULL DEFAULT 0, image_tokens INTEGER NOT NULL DEFAULT 0, searches INTEGER NOT NULL DEFAULT 0, unbounded_requests INTEGER NOT NULL DEFAULT 0, unbounded_dollars INTEGER NOT NULL DEFAULT 0, unbounded_nanos INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (hour, owner_id, app_id, key_id, credential_id, model, end_user, is_failed)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO usage_hours VALUES(472222,1,1,1,1,'openai/gpt-4o-mini','user-5',0,1,10,20,0,159265);
+INSERT INTO usage_hours VALUES(472222,1,1,1,1,'openai/gpt-4o-mini','user-5',0,1,10,20,0,159265,7,0,0,0,0,0,1,0,5);
 CREATE TABLE hold_blocks (
   block INTEGER PRIMARY KEY,
   first_id BLOB NOT NULL,                     -- ids of requests, all of one minute
@@ -365,5 +365,5 @@ CREATE INDEX shared_pages_by_expiry ON shared_pages (expires_at);
 CREATE INDEX hold_corrections_by_time ON hold_corrections (at);
 COMMIT;
 PRAGMA application_id = 1129076295;
-PRAGMA user_version = 11;
+PRAGMA user_version = 12;
 PRAGMA foreign_keys = ON;
