@@ -157,6 +157,54 @@ def cancelled_streams_never_cost_less_than_billed(checks: Checks, world: World) 
     checks.check("cancelled streams: within the limit", balance["spent"] <= limit, (limit, balance))
 
 
+def nobody_is_starved(checks: Checks, world: World) -> None:
+    """64 agents at once, each with a worst case that lets 26 of them in: $25 against $61, in small.
+
+    They really use little. All are served, by shorter bounds or after a wait, and while they run
+    what is held is shown apart from what is spent.
+    """
+    agents, tokens_asked = 64, 16_000
+    worst_case = tokens_asked * 600  # gpt-4o-mini: $0.60 for a million, in nano-dollars a token.
+    limit = agents * worst_case * 25 // 61
+    key, budget = world.owner("agents", limit, "clamp")
+    world.fake.behave(chunks=20, delay_ms_between_events=25)
+
+    async def all_at_once() -> tuple[list[int], list[dict[str, int]]]:
+        async with openai.AsyncOpenAI(base_url=world.server.base_url, api_key=key, max_retries=0, timeout=60) as sdk:
+
+            async def one(number: int) -> int:
+                try:
+                    stream = await sdk.chat.completions.create(
+                        model=MODEL,
+                        messages=[{"role": "user", "content": f"Agent {number}: begin."}],
+                        max_tokens=tokens_asked,
+                        stream=True,
+                    )
+                    finished = [chunk.choices[0].finish_reason async for chunk in stream if chunk.choices]
+                    return 200 if finished and finished[-1] else 0
+                except openai.APIStatusError as error:
+                    return error.status_code
+
+            running = asyncio.gather(*(one(number) for number in range(agents)))
+            looks = []
+            while not running.done():
+                looks.append(await asyncio.to_thread(world.home.balance, budget))
+                await asyncio.sleep(0.05)
+            return await running, looks
+
+    billed_before = world.billed()
+    statuses, looks = asyncio.run(all_at_once())
+    world.fake.behave()
+    balance = world.settled(budget)
+    held = max(look["held"] for look in looks)
+    print(f"# {agents} agents: {collections.Counter(statuses)}, held {held} of {limit} at most, {balance}", flush=True)
+    checks.equal("64 agents whose worst cases do not fit: all are served", statuses, [200] * agents)
+    checks.check("64 agents: what is held is shown apart", any(look["held"] > look["spent"] for look in looks), looks)
+    within = all(look["spent"] + look["held"] + look["unconfirmed"] <= limit for look in looks)
+    checks.check("64 agents: spent and held are within the limit at every look", within, looks)
+    checks.equal("64 agents: the ledger and the bill agree", balance["spent"], world.billed() - billed_before)
+
+
 def ledger_survives_a_restart(checks: Checks, world: World) -> None:
     # A rule for each owner spends nothing itself, so it has no balance.
     rows = world.home.do("budget", "list", "--json").rows()
@@ -183,6 +231,8 @@ def main() -> int:
             for policy in ("refuse", "clamp"):
                 with checks.story(policy):
                     limit_holds(checks, world, policy)
+            with checks.story("64 agents"):
+                nobody_is_starved(checks, world)
             with checks.story("cancelled streams"):
                 cancelled_streams_never_cost_less_than_billed(checks, world)
             with checks.story("restart"):
