@@ -117,7 +117,8 @@ def one_by_one(checks: Checks, world: World, name: str, key: str, budget: str, l
     billed = world.billed() - billed_before
     print(f"# {name}, then one by one: billed {billed} of {limit}", flush=True)
     checks.equal(f"{name}: one by one, the end is a refusal", dict(status), {402: 1})
-    checks.check(f"{name}: and little is left by then", billed > limit * 8 // 10, (billed, limit))
+    # Less than one hold: for the worst case, at the dearest tier that the account may choose.
+    checks.check(f"{name}: and little is left by then", billed > limit * 7 // 10, (billed, limit))
     checks.check(f"{name}: still within the limit", billed <= limit, (billed, limit))
     checks.equal(f"{name}: still equal to the bill", balance["spent"], billed)
 
