@@ -29,6 +29,9 @@ class AccessStore {
   virtual StoreResult<void> remove_owner(OwnerId id, WallTime now) = 0;
   /// `time_zone` is an IANA name that the caller has checked. Errors: not_found, unavailable.
   virtual StoreResult<void> set_time_zone(OwnerId id, std::string time_zone) = 0;
+  /// `keeps_content` is off, failed or stored, which the caller has checked. Errors: not_found,
+  /// unavailable.
+  virtual StoreResult<void> set_keeping(OwnerId id, std::string keeps_content, int days) = 0;
   virtual StoreResult<std::vector<Owner>> owners() = 0;
 
   virtual StoreResult<App> add_app(std::string name, WallTime now) = 0;

@@ -28,6 +28,9 @@ struct Owner {
   OwnerType type = OwnerType::person;
   std::string name;
   std::string time_zone;  ///< IANA name; "UTC" where nobody said.
+  /// What is kept of their requests' contents: "off", "failed" or "stored" (record/kept_content.h).
+  std::string keeps_content = "off";
+  int kept_days = 0;  ///< For "stored".
   WallTime created_at;
 };
 
@@ -51,6 +54,7 @@ struct VirtualKey {
   PaceLimits limits;
   WallTime created_at;
   std::optional<WallTime> revoked_at;
+  bool keeps_content = false;  ///< Its owner has contents of requests kept.
   std::shared_ptr<Pace> pace;  ///< Live counters; survive rebuilding the directory.
 };
 

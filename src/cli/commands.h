@@ -56,6 +56,7 @@ struct Arguments {
   std::optional<std::int64_t> threads;
   std::optional<std::int64_t> attempt;
   std::optional<std::int64_t> last;
+  std::optional<std::int64_t> days;
   std::optional<std::int64_t> output_tokens_max;
   std::optional<std::int64_t> status;
   bool is_workspace = false;
@@ -66,6 +67,8 @@ struct Arguments {
   std::string webhook_url;
   std::string mail_to;
   bool failed_only = false;
+  bool is_probing = false;
+  std::string replay;
   bool only_open = false;
   bool only_dead = false;
   bool behind_tls_proxy = false;
@@ -81,6 +84,7 @@ Outcome<void> owner_add(Session&, const Arguments&);
 Outcome<void> owner_list(Session&, const Arguments&);
 Outcome<void> owner_remove(Session&, const Arguments&);
 Outcome<void> owner_time_zone(Session&, const Arguments&);
+Outcome<void> owner_keep_content(Session&, const Arguments&);
 Outcome<void> app_add(Session&, const Arguments&);
 Outcome<void> app_list(Session&, const Arguments&);
 Outcome<void> app_remove(Session&, const Arguments&);
@@ -126,6 +130,9 @@ Outcome<void> usage_show(Session&, const Arguments&);
 Outcome<void> weather_show(Session&, const Arguments&);
 Outcome<void> requests_list(Session&, const Arguments&);
 Outcome<void> request_show(Session&, const Arguments&);
+
+// commands_diagnose.cpp
+Outcome<void> diagnose(Session&, const Arguments&);
 
 // commands_alerts.cpp
 Outcome<void> alert_list(Session&, const Arguments&);

@@ -23,8 +23,11 @@ std::string path(std::string_view collection, std::string_view item) {
   return fmt::format("/{}/{}", collection, percent_encoded(item));
 }
 
-const std::vector<Column> kOwnerColumns = {
-    {"ID", "id"}, {"NAME", "name"}, {"TYPE", "type"}, {"SINCE", "created_at", Form::moment}};
+const std::vector<Column> kOwnerColumns = {{"ID", "id"},
+                                           {"NAME", "name"},
+                                           {"TYPE", "type"},
+                                           {"KEEPS", "keeps_content"},
+                                           {"SINCE", "created_at", Form::moment}};
 const std::vector<Column> kAppColumns = {
     {"ID", "id"}, {"NAME", "name"}, {"SINCE", "created_at", Form::moment}};
 const std::vector<Column> kKeyColumns = {{"ID", "id"},
@@ -67,6 +70,29 @@ Outcome<void> owner_time_zone(Session& session, const Arguments& arguments) {
   if (!said) return std::unexpected(said.error());
   return session.show(*said, fmt::format("The days of {} begin at midnight in {}",
                                          arguments.subject, text_of(said->value, "time_zone")));
+}
+
+Outcome<void> owner_keep_content(Session& session, const Arguments& arguments) {
+  JsonObject body;
+  body.text("keep", arguments.object);
+  if (arguments.days) body.number("days", *arguments.days);
+  const auto said =
+      session.ask("PUT", path("owners", arguments.subject) + "/content", body.finish());
+  if (!said) return std::unexpected(said.error());
+  const std::string keeps = text_of(said->value, "keeps_content");
+  if (keeps == "failed") {
+    return session.show(*said, fmt::format("What failed requests of {} asked is kept for 15 "
+                                           "minutes, encrypted, in memory",
+                                           arguments.subject));
+  }
+  if (keeps == "stored") {
+    return session.show(*said, fmt::format("What requests of {} ask is stored for {} days, "
+                                           "encrypted",
+                                           arguments.subject, text_of(said->value, "kept_days")));
+  }
+  return session.show(*said, fmt::format("Nothing is kept of what requests of {} ask, and what "
+                                         "was kept is deleted",
+                                         arguments.subject));
 }
 
 Outcome<void> owner_remove(Session& session, const Arguments& arguments) {

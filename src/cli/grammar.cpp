@@ -238,6 +238,12 @@ void Grammar::declare_owners_and_apps() {
       .positional("name", "The owner")
       .second("zone", "An IANA name, like Europe/Berlin")
       .example("claviger owner time-zone me Europe/Berlin");
+  leaf(owner, "keep-content", "Say what is kept of an owner's requests, for diagnose --replay",
+       owner_keep_content)
+      .positional("name", "The owner")
+      .second("what", "off (the default), failed (15 minutes, in memory) or stored")
+      .number("--days", &Arguments::days, "For stored: how long (7)", 1, 365)
+      .example("claviger owner keep-content me failed");
   leaf(owner, "remove", "Remove an owner who has nothing any more", owner_remove)
       .positional("name", "Name or id");
   CLI::App& app = group("app", "Apps: what calls models through Claviger");
@@ -491,6 +497,13 @@ void Grammar::declare_requests() {
             Need::optional, check_moment);
   leaf(app_, "request", "Everything about one request", request_show)
       .positional("id", "Its id, from the header x-claviger-request-id", check_request_id);
+  leaf(app_, "diagnose", "Why a request failed, and what to do", diagnose)
+      .positional("id", "Its id, from the header x-claviger-request-id", check_request_id)
+      .flag("--probe", &Arguments::is_probing,
+            "Ask free and cheap questions that tell suspects apart, for a cent at most")
+      .text("--replay", &Arguments::replay, "MODEL",
+            "Send the same request to another model; its content must be kept")
+      .example("claviger diagnose req_01JD3QJ7RZ5W1Y8XN2V4T6K9MA --probe");
   leaf(app_, "chat", "Ask a model through the running server, and see what it cost", chat)
       .text("--model", &Arguments::model, "MODEL", "provider/model or local/NAME", Need::required)
       .text("--key-env", &Arguments::key_env, "VARIABLE", "Where the virtual key is (CLAVIGER_KEY)",

@@ -22,9 +22,11 @@
 #include "budget/budget_store.h"
 #include "budget/ledger.h"
 #include "catalog/owner_price_store.h"
+#include "console/errands.h"
 #include "local/local_model_store.h"
 #include "net/egress.h"
 #include "record/feedback.h"
+#include "record/kept_content.h"
 #include "record/record.h"
 #include "record/weather.h"
 #include "relay/snapshot.h"
@@ -103,12 +105,14 @@ class Control {
     store::EgressAllowanceStore& egress_allowances;
     record::RecordStore& records;
     record::FeedbackStore& feedback;
+    record::ContentKeeper& contents;
     record::Weather& weather;
     record::Recorder& recorder;  ///< flush()ed before records are looked up.
     std::shared_ptr<const catalog::PriceBook> book;
     std::shared_ptr<const provider::Profiles> profiles;
     route::Runner* runner;  ///< For `model probe`; may be null.
     net::Egress& egress;    ///< For `credential test`.
+    Errands* errands;       ///< For `diagnose`; null: nothing is asked in a caller's place.
     Operations& operations;
     /// Gives every connection thread the new snapshot, the egress policy what credentials
     /// opened, and the runner the local models. Blocks until all have it (bounded).

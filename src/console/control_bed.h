@@ -18,6 +18,7 @@
 #include "store/sqlite/alert_store.h"
 #include "store/sqlite/alias_store.h"
 #include "store/sqlite/budget_store.h"
+#include "store/sqlite/content_store.h"
 #include "store/sqlite/egress_allowance_store.h"
 #include "store/sqlite/feedback_store.h"
 #include "store/sqlite/local_model_store.h"
@@ -130,12 +131,14 @@ class ControlBed : public ::testing::Test {
                        .egress_allowances = allowances_,
                        .records = records_,
                        .feedback = feedback_,
+                       .contents = contents_,
                        .weather = weather_,
                        .recorder = recorder_,
                        .book = catalog::PriceBook::embedded(),
                        .profiles = provider::Profiles::embedded(),
                        .runner = nullptr,
                        .egress = egress_,
+                       .errands = errands_,
                        .operations = operations_,
                        .publish = [this](auto world, auto opened, auto models) {
                          world_ = std::move(world);
@@ -199,6 +202,8 @@ class ControlBed : public ::testing::Test {
   store::SqliteEgressAllowanceStore allowances_{database_};
   store::SqliteRecordStore records_{database_};
   store::SqliteFeedbackStore feedback_{database_};
+  store::SqliteContentStore content_store_{database_};
+  record::ContentKeeper contents_{clock_, content_store_, vault::ContentBox::of_this_process()};
   record::Weather weather_;
   /// The recorder writes on a thread of its own, so it has a database of its own here.
   store::SqliteRecordStore recorded_{recorder_database_};
@@ -208,6 +213,7 @@ class ControlBed : public ::testing::Test {
   budget::Ledger& ledger_used_;
   net::Resolver resolver_{clock_};
   net::Egress egress_{resolver_, nullptr};
+  Errands* errands_ = nullptr;
   OperationsDouble operations_;
   DelivererDouble deliverer_;
   alert::Inbox inbox_;

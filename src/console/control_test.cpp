@@ -552,6 +552,23 @@ TEST_F(ControlApi, ACorrectionNeedsAReasonAndIsAnEntryThatUsageShows) {
             std::string::npos);
 }
 
+TEST_F(ControlApi, AnOwnerDecidesWhatIsKeptOfRequests) {
+  add_alice_and_notes();
+  EXPECT_EQ(must("PUT", "/owners/alice/content", R"({"keep":"stored"})").member("kept_days"), "7");
+  must("PUT", "/owners/alice/content", R"({"keep":"failed"})");
+  EXPECT_EQ(world_->directory->find_owner("alice")->keeps_content, "failed");
+  const OwnerId alice = world_->directory->find_owner("alice")->id;
+  contents_.keep({.request = {7, 1}, .owner = alice, .path = "/v1/x", .body = "{}"},
+                 record::Ending::failed);
+  EXPECT_TRUE(contents_.find({7, 1}).value());
+  must("PUT", "/owners/alice/content", R"({"keep":"off"})");
+  EXPECT_FALSE(contents_.find({7, 1}).value()) << "forgotten at once";
+  EXPECT_EQ(ask("PUT", "/owners/alice/content", R"({"keep":"all"})").status, 400);
+  EXPECT_EQ(ask("PUT", "/owners/alice/content", R"({"keep":"failed","days":3})").status, 400);
+  EXPECT_EQ(ask("PUT", "/owners/alice/content", R"({"keep":"stored","days":366})").status, 400);
+  EXPECT_EQ(ask("PUT", "/owners/bob/content", R"({"keep":"off"})").status, 404);
+}
+
 TEST_F(ControlApi, RecordsAreListedFilteredAndSummedUp) {
   must("POST", "/owners", R"({"name":"alice"})");
   set_budget("owner:alice", "5.00");

@@ -16,6 +16,8 @@ std::string to_json(const access::Owner& owner) {
       .text("name", owner.name)
       .text("type", owner.type == access::OwnerType::team ? "team" : "person")
       .text("time_zone", owner.time_zone)
+      .text("keeps_content", owner.keeps_content)
+      .number("kept_days", owner.kept_days)
       .time("created_at", owner.created_at)
       .finish();
 }
@@ -80,6 +82,37 @@ Task<Outcome<Reply>> set_time_zone(Registry& registry, Call& call) {
   access::Owner changed = **owner;
   changed.time_zone = time_zone;
   if (auto done = registry.parts.access.set_time_zone(changed.id, time_zone); !done) {
+    co_return of_store(done.error(), "owner", changed.name, "");
+  }
+  if (auto put = co_await registry.put_in_force(Touched::anything_else); !put) {
+    co_return std::unexpected(put.error());
+  }
+  co_return Reply{.body = to_json(changed)};
+}
+
+Task<Outcome<Reply>> set_keeping(Registry& registry, Call& call) {
+  Fields fields(call.request.body);
+  const std::string keep = fields.text("keep");
+  const auto days = fields.number_if_any("days", 1, record::kept_days_max);
+  if (auto read = fields.finish(); !read) co_return std::unexpected(read.error());
+  const auto keeping = record::keeping_named(keep);
+  if (!keeping) {
+    co_return bad_value("keep", fmt::format("\"{}\" cannot be kept", keep),
+                        "send off, failed or stored");
+  }
+  const bool is_stored = *keeping == record::Keeping::stored;
+  if (days && !is_stored) {
+    co_return bad_value("days", fmt::format("nothing is kept for days with \"{}\"", keep),
+                        "leave days out, or send stored");
+  }
+  const auto owner = registry.owner(call.parts[0]);
+  if (!owner) co_return std::unexpected(owner.error());
+  access::Owner changed = **owner;
+  changed.keeps_content = keep;
+  changed.kept_days = is_stored ? static_cast<int>(days.value_or(record::kept_days_usual)) : 0;
+  if (auto done =
+          registry.parts.access.set_keeping(changed.id, changed.keeps_content, changed.kept_days);
+      !done) {
     co_return of_store(done.error(), "owner", changed.name, "");
   }
   if (auto put = co_await registry.put_in_force(Touched::anything_else); !put) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_map>
 
 namespace claviger::console {
 namespace {
@@ -155,6 +156,7 @@ Task<Outcome<void>> Registry::put_in_force(Touched touched) {
   }
   const std::vector<budget::Budget> budgets = loaded->budgets;
   if (auto told = co_await tell_ledger(budgets); !told) co_return told;
+  if (auto told = tell_keeper(loaded->owners); !told) co_return told;
   publish(std::move(*loaded));
   co_await forget_removed(budgets);
   co_return Outcome<void>{};
@@ -181,6 +183,17 @@ Task<Outcome<void>> Registry::tell_ledger(const std::vector<budget::Budget>& bud
     }
   }
   co_return Outcome<void>{};
+}
+
+Outcome<void> Registry::tell_keeper(const std::vector<access::Owner>& owners) const {
+  std::unordered_map<OwnerId, record::KeepingTerms> terms;
+  for (const access::Owner& owner : owners) {
+    terms[owner.id] = {
+        .keeping = record::keeping_named(owner.keeps_content).value_or(record::Keeping::off),
+        .days = owner.kept_days};
+  }
+  if (!parts.contents.set_terms(std::move(terms))) return store_unavailable();
+  return {};
 }
 
 Task<void> Registry::forget_removed(const std::vector<budget::Budget>& budgets) {

@@ -62,6 +62,8 @@ class Registry {
   struct Loaded;
   Outcome<Loaded> load() const;
   Task<Outcome<void>> tell_ledger(const std::vector<budget::Budget>& budgets);
+  /// What each owner has kept of requests.
+  Outcome<void> tell_keeper(const std::vector<access::Owner>& owners) const;
   Task<void> forget_removed(const std::vector<budget::Budget>& budgets);
   void publish(Loaded loaded);
   /// Which budgets are looked after, in words, and whom they concern.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "console/diagnosis.h"
 #include "console/fields.h"
 #include "console/json_out.h"
 #include "console/routes.h"
@@ -39,22 +40,6 @@ std::string_view to_text(budget::Certainty certainty) {
       return "quarantined";
   }
   return "estimated";
-}
-
-std::string to_json(const budget::AttemptMoney& money) {
-  return JsonObject()
-      .number("attempt", money.attempt.number)
-      .text("state", to_text(money.state))
-      .usd("held_usd", money.held)
-      .usd("cost_usd", money.cost)
-      .text_or_null("certainty", money.certainty ? to_text(*money.certainty) : "")
-      .finish();
-}
-
-Outcome<RequestId> read_request_id(std::string_view text) {
-  if (const auto id = RequestId::parse(text)) return *id;
-  return problem(400, "malformed_id", fmt::format("\"{}\" is no id of a request", text),
-                 "it stands in the header x-claviger-request-id: req_ and 26 characters");
 }
 
 Outcome<void> read_since(const Call& call, record::Query& query) {
@@ -185,6 +170,22 @@ std::string verdict_of(const record::Record& record) {
 }
 
 }  // namespace
+
+std::string to_json(const budget::AttemptMoney& money) {
+  return JsonObject()
+      .number("attempt", money.attempt.number)
+      .text("state", to_text(money.state))
+      .usd("held_usd", money.held)
+      .usd("cost_usd", money.cost)
+      .text_or_null("certainty", money.certainty ? to_text(*money.certainty) : "")
+      .finish();
+}
+
+Outcome<RequestId> read_request_id(std::string_view text) {
+  if (const auto id = RequestId::parse(text)) return *id;
+  return problem(400, "malformed_id", fmt::format("\"{}\" is no id of a request", text),
+                 "it stands in the header x-claviger-request-id: req_ and 26 characters");
+}
 
 Task<Outcome<Reply>> list_requests(Registry& registry, Call& call) {
   record::Query query;

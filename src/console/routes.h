@@ -46,6 +46,8 @@ std::span<const Route> routes();
 Task<Outcome<Reply>> list_owners(Registry& registry, Call& call);
 Task<Outcome<Reply>> add_owner(Registry& registry, Call& call);
 Task<Outcome<Reply>> remove_owner(Registry& registry, Call& call);
+/// What is kept of an owner's requests, so that they can be sent again elsewhere.
+Task<Outcome<Reply>> set_keeping(Registry& registry, Call& call);
 Task<Outcome<Reply>> list_apps(Registry& registry, Call& call);
 Task<Outcome<Reply>> add_app(Registry& registry, Call& call);
 Task<Outcome<Reply>> remove_app(Registry& registry, Call& call);
@@ -123,6 +125,11 @@ Task<Outcome<Reply>> correct_request(Registry& registry, Call& call);
 Task<Outcome<Reply>> list_corrections(Registry& registry, Call& call);
 /// Attempts whose cost no bill has confirmed, for `reconcile`.
 Task<Outcome<Reply>> list_uncertain(Registry& registry, Call& call);
+// diagnosis.cpp
+Task<Outcome<Reply>> show_diagnosis(Registry& registry, Call& call);
+/// With probes and a replay, where they are asked for.
+Task<Outcome<Reply>> make_diagnosis(Registry& registry, Call& call);
+
 Task<Outcome<Reply>> show_usage(Registry& registry, Call& call);
 Task<Outcome<Reply>> show_weather(Registry& registry, Call& call);
 

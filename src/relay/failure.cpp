@@ -482,6 +482,25 @@ Failure feedback_too_large() {
       .remedy = "Say why in fewer words."};
 }
 
+Failure errand_elsewhere() {
+  return ErrorAnswer{.status = 409,
+                     .code = "credential_not_routed",
+                     .message = "requests for this model do not go to that credential now",
+                     .at_fault = "gateway",
+                     .say = "The question could not be put to the same place.",
+                     .remedy = "See whether the credential is disabled: claviger credential list"};
+}
+
+Failure errand_too_dear(NanoUsd could_cost, NanoUsd cost_max) {
+  return ErrorAnswer{.status = 402,
+                     .code = "probe_too_dear",
+                     .message = fmt::format("this could cost up to {}, and a probe may cost {}",
+                                            to_display(could_cost), to_display(cost_max)),
+                     .at_fault = "budget",
+                     .say = "The question was too expensive to ask.",
+                     .remedy = "Ask with the free probes, or send a small request yourself."};
+}
+
 Failure unknown_request() {
   return ErrorAnswer{.status = 404,
                      .code = "unknown_request",

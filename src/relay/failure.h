@@ -81,6 +81,9 @@ Failure provider_overran(std::string_view provider);
 Failure bad_provider_answer(std::string_view provider, std::string_view why);
 Failure draining();
 Failure server_busy(std::string_view why);
+/// An errand's credential is not where such a request would go.
+Failure errand_elsewhere();
+Failure errand_too_dear(NanoUsd could_cost, NanoUsd cost_max);
 Failure unknown_request();
 /// A body that did not arrive.
 Failure not_whole(int status, std::string_view code, std::string_view message);

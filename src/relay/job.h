@@ -15,6 +15,7 @@
 #include "net/server_connection.h"
 #include "provider/adapter.h"
 #include "record/record.h"
+#include "relay/errand.h"
 #include "relay/snapshot.h"
 #include "relay/soft_watch.h"
 #include "relay/streamed.h"
@@ -107,6 +108,7 @@ struct Job {
   Surface surface;  ///< Its views end with the caller's head.
 
   const access::VirtualKey* key = nullptr;  ///< In `world`.
+  std::optional<Errand> errand;             ///< Of a request in a caller's place.
   std::unique_ptr<record::Sheet> sheet;     ///< Until finish_record().
   record::Record& record = sheet->record;
   Turn turn;

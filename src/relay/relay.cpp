@@ -64,7 +64,7 @@ Task<void> Relay::serve(net::ServerConnection& caller, const net::http::Target& 
     if (method != "POST") {
       return answer_error(caller, dialect, wrong_method(method, target.path), nullptr);
     }
-    return serve_call(caller, target, dialect, *surface);
+    return serve_call(caller, target, dialect, *surface, std::nullopt);
   }
   const bool is_models = is_models_path(target.path);
   const bool is_past = target.path.starts_with(kRequests) && parts_.history != nullptr;
@@ -81,9 +81,10 @@ Task<void> Relay::serve(net::ServerConnection& caller, const net::http::Target& 
 }
 
 Task<void> Relay::serve_call(net::ServerConnection& caller, const net::http::Target& target,
-                             const api::Dialect& dialect, Surface surface) {
+                             const api::Dialect& dialect, Surface surface,
+                             std::optional<Errand> errand) {
   // Who is calling? Nothing is read of a body before that is known.
-  auto key = recognise(caller, target);
+  auto key = errand ? key_behind(*errand) : recognise(caller, target);
   if (!key) co_return co_await answer_error(caller, dialect, std::move(key.error()), nullptr);
 
   Job job{.caller = caller,
@@ -92,6 +93,7 @@ Task<void> Relay::serve_call(net::ServerConnection& caller, const net::http::Tar
           .operation = surface.operation,
           .surface = surface,
           .key = *key,
+          .errand = errand,
           .sheet = parts_.recorder.blank()};
   begin_record(job);
 
@@ -100,10 +102,12 @@ Task<void> Relay::serve_call(net::ServerConnection& caller, const net::http::Tar
   if (done) done = co_await read_body(job);
   if (done) done = understand(job, target);
   if (done) done = find_targets(job);
+  if (done) done = keep_to_credential(job);
   while (done) {
     // What can it cost there, and is that much money left, on every budget concerned?
     done = choose_place(job);
     if (done) done = bound_cost(job);
+    if (done) done = keep_to_amount(job);
     if (done) done = co_await hold(job);
     if (done) done = co_await spend(job);
     note_health(job, done);
@@ -112,7 +116,9 @@ Task<void> Relay::serve_call(net::ServerConnection& caller, const net::http::Tar
     if (!co_await has_next_attempt(job, *done.error())) break;
     done = Done{};
   }
+  const record::Ending ending = done ? record::Ending::good : record::Ending::failed;
   if (!done) co_await answer_error(caller, dialect, std::move(done.error()), &job);
+  keep_content(job, ending);
   finish_record(job);
 }
 
@@ -189,7 +195,17 @@ Task<Done> Relay::spend(Job& job) {
 }
 
 bool Relay::may_need_request_again(const Job& job) const {
+  if (job.key->keeps_content && parts_.contents != nullptr) return true;
   return job.attempt.number < limits_.attempts_max;
+}
+
+void Relay::keep_content(const Job& job, record::Ending ending) {
+  if (!job.key->keeps_content || parts_.contents == nullptr || job.caller.body().empty()) return;
+  parts_.contents->keep({.request = job.record.id,
+                         .owner = job.key->owner,
+                         .path = std::string(job.surface.path),
+                         .body = std::string(job.caller.body())},
+                        ending);
 }
 
 Task<bool> Relay::has_next_attempt(Job& job, const ErrorAnswer& error) {

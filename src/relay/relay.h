@@ -20,8 +20,10 @@
 #include "net/provider_pool.h"
 #include "net/server_connection.h"
 #include "record/feedback.h"
+#include "record/kept_content.h"
 #include "record/metrics.h"
 #include "record/record.h"
+#include "relay/errand.h"
 #include "relay/failure.h"
 #include "relay/job.h"
 #include "relay/limits.h"
@@ -60,9 +62,10 @@ class Relay {
     budget::Ledger& ledger;
     record::Recorder& recorder;
     record::Metrics& metrics;
-    route::Runner* runner;                     ///< Null: this build or machine runs no models.
-    History* history;                          ///< Null: GET /v1/requests/{id} is not served.
-    fault::FailureWindow* failures = nullptr;  ///< Of all threads; null: keys stand alone.
+    route::Runner* runner;                      ///< Null: this build or machine runs no models.
+    History* history;                           ///< Null: GET /v1/requests/{id} is not served.
+    fault::FailureWindow* failures = nullptr;   ///< Of all threads; null: keys stand alone.
+    record::ContentKeeper* contents = nullptr;  ///< Null: no content is kept.
   };
   Relay(Parts parts, const Limits& limits);
   ~Relay();
@@ -81,9 +84,13 @@ class Relay {
   /// Answers the request whose head `caller` has read. `target` is that head's.
   Task<void> serve(net::ServerConnection& caller, const net::http::Target& target);
 
+  /// The same for a request in a caller's place; no key is read from its head.
+  Task<void> serve_errand(net::ServerConnection& caller, const net::http::Target& target,
+                          Errand errand);
+
  private:
   Task<void> serve_call(net::ServerConnection& caller, const net::http::Target& target,
-                        const api::Dialect& dialect, Surface surface);
+                        const api::Dialect& dialect, Surface surface, std::optional<Errand> errand);
   Task<void> serve_models(net::ServerConnection& caller, const net::http::Target& target,
                           const api::Dialect& dialect);
   Task<void> serve_past_request(net::ServerConnection& caller, const net::http::Target& target,
@@ -96,6 +103,10 @@ class Relay {
   // Letting in (admit.cpp).
   std::expected<const access::VirtualKey*, Failure> recognise(const net::ServerConnection& caller,
                                                               const net::http::Target& target);
+  // What is different for errands (errand.cpp).
+  std::expected<const access::VirtualKey*, Failure> key_behind(const Errand& errand) const;
+  static Done keep_to_credential(Job& job);
+  static Done keep_to_amount(const Job& job);
   Done take_turn(Job& job);
   Task<Done> read_body(Job& job);
   Done understand(Job& job, const net::http::Target& target);
@@ -143,6 +154,8 @@ class Relay {
   /// How the place fared, for those that come after.
   void note_health(const Job& job, const Done& done);
   bool may_need_request_again(const Job& job) const;
+  /// Where its owner has contents kept. Called once the caller has been answered.
+  void keep_content(const Job& job, record::Ending ending);
   Task<Done> call_provider(Job& job);
   Task<Done> call_runner(Job& job);
   Task<Done> send_and_deliver(Job& job, const Address& address, std::string_view key);

@@ -136,7 +136,7 @@ void Relay::add_job_headers(net::http::HeadWriter& head, const Job& job) const {
 
 void Relay::begin_record(Job& job) {
   job.record.started_at = parts_.reactor.clock().wall_now();
-  job.record.id = new_request_id(job.record.started_at);
+  job.record.id = job.errand ? job.errand->request : new_request_id(job.record.started_at);
   job.record.owner = job.key->owner;
   job.record.app = job.key->app;
   job.record.key = job.key->id;

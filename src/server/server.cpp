@@ -27,6 +27,7 @@
 #include "local/runner_supervisor.h"
 #include "net/resolver.h"
 #include "server/doctor.h"
+#include "server/errand_desk.h"
 #include "server/front_door.h"
 #include "server/heap_trimmer.h"
 #include "server/home.h"
@@ -37,6 +38,7 @@
 #include "store/sqlite/alert_store.h"
 #include "store/sqlite/alias_store.h"
 #include "store/sqlite/budget_store.h"
+#include "store/sqlite/content_store.h"
 #include "store/sqlite/database.h"
 #include "store/sqlite/egress_allowance_store.h"
 #include "store/sqlite/end_user_store.h"
@@ -173,6 +175,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
     runner_.reset();
     resolver_.reset();
     control_.reset();
+    errand_desk_.reset();
     ledger_in_front_.reset();
     ledger_.reset();    // Folds what is in the journal.
     recorder_.reset();  // Writes what is queued.
@@ -247,6 +250,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
     config_.caller = next->caller;
     config_.provider = next->provider;
     for (auto& worker : workers_) worker->set_limits(next->caller, next->provider);
+    errand_desk_->set_limits(next->caller, next->provider);
     drain_time_max_ = next->drain_time_max;
     config_.egress_allow = next->egress_allow;
     config_.log_level = next->log_level;
@@ -344,6 +348,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
     egress_store_.emplace(databases_->control);
     control_records_.emplace(databases_->control);
     feedback_store_.emplace(databases_->control);
+    content_store_.emplace(databases_->control);
     written_records_.emplace(databases_->records);
     ledger_store_.emplace(databases_->ledger);
     end_user_store_.emplace(databases_->ledger);
@@ -364,6 +369,14 @@ class Server final : public ControlDesk, public console::Operations, public rela
     auto root = read_root_key(config_.root_key, paths_, *vault_store_);
     if (!root) return problem(root.error());
     vault_ = std::make_unique<vault::Vault>(*vault_store_, std::move(*root));
+    // The data key of contents that owners have stored; changing the root key wraps it anew.
+    auto key = vault_->named_secret("kept-content-key", vault::ContentBox::kKeyBytes);
+    if (!key) {
+      return problem("the key of kept contents cannot be read from the vault. " +
+                     std::string(vault::explain(key.error())));
+    }
+    contents_ = std::make_unique<record::ContentKeeper>(clock_, *content_store_,
+                                                        vault::ContentBox(std::move(*key)));
     return {};
   }
 
@@ -425,6 +438,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
           .runner = runner_.get(),
           .history = this,
           .failures = &failures_,
+          .contents = contents_.get(),
           .desk = *this,
           .events = events_,
           .tls = listener_tls_,
@@ -479,6 +493,11 @@ class Server final : public ControlDesk, public console::Operations, public rela
     for (;;) {
       co_await control_reactor_->sleep_until(control_reactor_->after(std::chrono::seconds(1)));
       co_await alerts_->tick();
+      if (const auto kept = contents_->tick(); !kept && !std::exchange(content_trouble_, true)) {
+        spdlog::error("kept contents cannot be written or deleted; `claviger doctor` says why");
+      } else if (kept) {
+        content_trouble_ = false;
+      }
     }
   }
 
@@ -487,6 +506,16 @@ class Server final : public ControlDesk, public console::Operations, public rela
         net::Listener::open(*control_reactor_, {.unix_path = paths_.control_socket().string()});
     if (!opened) return problem(opened.error());
     control_listener_ = std::move(*opened);
+    errand_desk_ = std::make_unique<ErrandDesk>(
+        ErrandDesk::Parts{.reactor = *control_reactor_,
+                          .egress = *egress_,
+                          .ledger = ledger_in_front_ ? *ledger_in_front_ : *ledger_,
+                          .recorder = *recorder_,
+                          .metrics = metrics_,
+                          .runner = runner_.get(),
+                          .failures = &failures_,
+                          .bodies = bodies_},
+        config_.caller, config_.provider);
     control_ = std::make_unique<console::Control>(console::Control::Parts{
         .clock = clock_,
         .access = *access_store_,
@@ -500,12 +529,14 @@ class Server final : public ControlDesk, public console::Operations, public rela
         .egress_allowances = *egress_store_,
         .records = *control_records_,
         .feedback = *feedback_store_,
+        .contents = *contents_,
         .weather = weather_,
         .recorder = *recorder_,
         .book = catalog::PriceBook::embedded(),
         .profiles = provider::Profiles::embedded(),
         .runner = runner_.get(),
         .egress = *egress_,
+        .errands = errand_desk_.get(),
         .operations = *this,
         .publish = [this](auto world, auto allowances, auto models) {
           publish(std::move(world), std::move(allowances), std::move(models));
@@ -570,6 +601,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
     credential_allowances_ = std::move(allowances);
     publish_egress();
     runner_->set_models(std::move(models));
+    errand_desk_->set_world(world);
     std::latch all_have_it(static_cast<std::ptrdiff_t>(workers_.size()));
     for (auto& worker : workers_) {
       worker->set_world(world, [&all_have_it] { all_have_it.count_down(); });
@@ -614,11 +646,13 @@ class Server final : public ControlDesk, public console::Operations, public rela
   std::optional<store::SqliteEgressAllowanceStore> egress_store_;
   std::optional<store::SqliteRecordStore> control_records_;
   std::optional<store::SqliteFeedbackStore> feedback_store_;
+  std::optional<store::SqliteContentStore> content_store_;
   std::optional<store::SqliteRecordStore> written_records_;
   std::optional<store::SqliteLedgerStore> ledger_store_;
   std::optional<store::SqliteEndUserStore> end_user_store_;
   std::optional<store::SqliteLeaseStore> lease_store_;
   std::unique_ptr<vault::Vault> vault_;
+  std::unique_ptr<record::ContentKeeper> contents_;
   record::Metrics metrics_{{.version = CLAVIGER_VERSION, .revision = ""}};
   fault::FailureWindow failures_;
   net::BodyMemory bodies_;
@@ -639,6 +673,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
   std::optional<alert::Alerts> alerts_;
   std::shared_ptr<net::TlsContext> listener_tls_;
   std::unique_ptr<net::Listener> control_listener_;
+  std::unique_ptr<ErrandDesk> errand_desk_;
   std::unique_ptr<console::Control> control_;
   std::optional<FrontDoor> control_door_;
   std::unique_ptr<local::RunnerSupervisor> runner_;
@@ -646,6 +681,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
   std::vector<net::EgressAllowance> credential_allowances_;
   std::thread control_thread_;
   std::future<std::expected<void, std::string>> rules_read_;  ///< Its end waits for the reader.
+  bool content_trouble_ = false;  ///< The control thread's.
   std::atomic<std::chrono::seconds> drain_time_max_{config_.drain_time_max};
   std::atomic<bool> is_ready_{false};
 };

@@ -29,6 +29,7 @@ class Worker {
     route::Runner* runner;
     relay::History* history;
     fault::FailureWindow* failures;
+    record::ContentKeeper* contents;
     ControlDesk& desk;
     EventFeed& events;
     std::shared_ptr<net::TlsContext> tls;  ///< Null: plain.

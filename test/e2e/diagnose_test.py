@@ -7,10 +7,12 @@ Run: test/e2e/diagnose_test.py
 
 from __future__ import annotations
 
+import json
 import sys
+import time
 
 from fake import MODEL, PROVIDER, FakeProvider
-from harness import Checks, Home, Server, read_json
+from harness import Checks, Home, Server, nanos, read_json
 
 PROVIDER_KEY = "sk-planted-provider-key-0123456789"
 
@@ -58,9 +60,153 @@ def feedback(checks: Checks, home: Home, server: Server, key: str) -> None:
     checks.equal("feedback is not read with GET", server.call("GET", path, key=key)[0], 405)
 
 
+def failed_request(server: Server, provider: FakeProvider, key: str, text: str = "", **behaviour: object) -> str:
+    """One request that the provider fails once; its id."""
+    provider.behave(**behaviour, times=1)
+    messages = [{"role": "user", "content": text or "Say hello."}]
+    status, headers, answer = server.chat(key, MODEL, messages=messages)
+    if status < 400:
+        raise AssertionError(f"the request did not fail: {answer}")
+    return headers["x-claviger-request-id"]
+
+
+def story(checks: Checks, home: Home, server: Server, provider: FakeProvider, key: str) -> None:
+    """What is known without asking anybody."""
+    request = failed_request(server, provider, key, status=400, error_code="invalid_request_error", error_message="bad")
+    home.record(request)
+    diagnosis = home.do("diagnose", request, "--json").json()
+    checks.equal("it failed", diagnosis["outcome"], "failed")
+    stages = [entry["stage"] for entry in diagnosis["timeline"]]
+    checks.equal(
+        "the timeline names the stages", stages, ["received", "held", "connected", "sent", "answer began", "failed"]
+    )
+    times = [entry["at_us"] for entry in diagnosis["timeline"]]
+    checks.check("in order", times == sorted(times), times)
+    checks.equal("the application is suspected first", diagnosis["suspects"][0]["at_fault"], "app")
+    checks.equal("the attempt is in it", len(diagnosis["attempts"]), 1)
+    checks.check("and what speaks for it", "the provider answered 400" in diagnosis["evidence"], diagnosis["evidence"])
+    checks.matches("people can read it", home.do("diagnose", request).out, "To do: .*EVIDENCE.*CONFIDENCE")
+    _, headers, _ = server.chat(key, MODEL)
+    home.record(headers["x-claviger-request-id"])
+    fine = home.do("diagnose", headers["x-claviger-request-id"], "--json").json()
+    checks.equal("of a request that went well nobody is suspected", (fine["outcome"], fine["suspects"]), ("answered", []))
+    checks.equal("a request that never was", home.run("diagnose", request[:-4] + "0000").status, 1)
+
+
+def probing(checks: Checks, home: Home, server: Server, provider: FakeProvider, key: str) -> None:
+    """Each result narrows the suspects, and what costs is held, settled, recorded and small."""
+    # A provider that refuses a good key once, as some do in an outage.
+    request = failed_request(server, provider, key, status=401, error_code="invalid_api_key", error_message="no")
+    home.record(request)
+    before = home.do("diagnose", request, "--json").json()
+    checks.equal("at first the key is suspected", before["suspects"][0]["at_fault"], "key")
+    budget = home.do("budget", "list", "--json").rows()[-1]["id"]
+    spent = home.balance(budget)["spent"]
+
+    after = home.do("diagnose", request, "--probe", "--json").json()
+    outcomes = {probe["probe"]: probe["outcome"] for probe in after["probes"]}
+    checks.equal(
+        "five questions are asked",
+        outcomes,
+        {
+            "models_with_key": "worked",
+            "models_with_dummy_key": "failed",
+            "other_host": "not_made",
+            "minimal_request": "worked",
+            "other_model": "worked",
+        },
+    )
+    key_after = [s["confidence"] for s in after["suspects"] if s["at_fault"] == "key"] or [0]
+    checks.check("the key is cleared", key_after[0] < 0.1 < before["suspects"][0]["confidence"], after["suspects"])
+    checks.check("and another is suspected", after["suspects"][0]["at_fault"] != "key", after["suspects"])
+    checks.matches("and it says why", after["because"][0], r"the list of models with this key worked; key .* -> 0\.")
+    cost = nanos(after["probes_cost_usd"])
+    checks.check("it cost something, and less than a cent", 0 < cost <= nanos(after["probes_cost_max_usd"]), cost)
+    checks.equal("which the budget has paid", home.balance(budget)["spent"] - spent, cost)
+    asked = [probe for probe in after["probes"] if probe.get("request")]
+    checks.equal("each paid question has a record of its own", len(asked), 2)
+    checks.equal(
+        "that says what it cost",
+        sum(nanos(home.record(probe["request"])["cost_usd"]) for probe in asked),
+        cost,
+    )
+    checks.equal("with the same credential", home.record(asked[0]["request"])["credential"], after["credential"])
+
+    # A key that is really dead: everything that uses it fails.
+    home.do("owner", "add", "lost")
+    home.add_credential("lost", PROVIDER, provider.base_url, "sk-revoked-long-ago-000000")
+    dead_key = home.create_key("lost", "notes")
+    status, headers, _ = server.chat(dead_key, MODEL)
+    dead = headers["x-claviger-request-id"]
+    home.record(dead)
+    after = home.do("diagnose", dead, "--probe", "--json").json()
+    first = after["suspects"][0]
+    checks.check("a dead key stays", (status, first["at_fault"]) == (401, "key") and first["confidence"] > 0.9, after)
+    checks.equal("and costs nothing", nanos(after["probes_cost_usd"]), 0)
+
+    # What could cost more than the probes' own budget is not asked.
+    provider.behave(status=400, error_code="invalid_request_error", error_message="bad", times=1)
+    _, headers, _ = server.chat(key, "openai/o1-pro", max_tokens=16)
+    home.record(headers["x-claviger-request-id"])
+    dear = home.do("diagnose", headers["x-claviger-request-id"], "--probe", "--json").json()
+    minimal = next(probe for probe in dear["probes"] if probe["probe"] == "minimal_request")
+    checks.equal("a dear model is not asked", minimal["outcome"], "not_made")
+    checks.matches("and the answer says why", minimal["not_made"], r"cost more than .* \$0\.01")
+    checks.matches("people can read it", home.do("diagnose", request, "--probe").out, "PROBE.*worked.*WHAT THAT MEANS")
+
+
+def replaying(checks: Checks, home: Home, server: Server, provider: FakeProvider, key: str) -> None:
+    """The same request elsewhere, where its owner has content kept."""
+    prompt = "a-planted-prompt-that-nobody-should-find"
+    bad = {"status": 400, "error_code": "invalid_request_error", "error_message": "bad"}
+    request = failed_request(server, provider, key, prompt, **bad)
+    home.record(request)
+    refused = home.run("diagnose", request, "--replay", "openai/gpt-4o")
+    checks.equal("nothing is kept where nobody said so", refused.status, 1)
+    checks.matches("and the error says how to have it kept", refused.err, "claviger owner keep-content me failed")
+
+    home.do("owner", "keep-content", "me", "failed")
+    _, headers, _ = server.chat(key, MODEL)
+    fine = headers["x-claviger-request-id"]
+    home.record(fine)
+    checks.equal("a request that went well is not kept", home.run("diagnose", fine, "--replay", MODEL).status, 1)
+    request = failed_request(server, provider, key, prompt, **bad)
+    home.record(request)
+    after = home.do("diagnose", request, "--replay", "openai/gpt-4o", "--json").json()
+    replay = after["probes"][0]
+    checks.equal("it works elsewhere", (replay["probe"], replay["outcome"]), ("replay_same_provider", "worked"))
+    made = home.record(replay["request"])
+    checks.equal("with a record of its own", (made["model"], made["status"]), ("openai/gpt-4o", 200))
+    checks.check("and a hold", nanos(made["held_usd"]) > 0, made)
+    checks.equal("so the model is suspected now", after["suspects"][0]["at_fault"], "model")
+    sent = json.dumps(provider.control("GET", "last"))
+    checks.check("it is the same request", prompt in sent, sent)
+    provider.behave(**bad, times=1)
+    again = home.do("diagnose", request, "--replay", "openai/gpt-4o", "--json").json()
+    checks.equal("where it fails there too, it is the request", again["suspects"][0]["at_fault"], "app")
+    provider.behave()
+    found = [path for path in home.path.rglob("*") if path.is_file() and prompt.encode() in path.read_bytes()]
+    checks.equal("no file has it", found, [])
+
+    home.do("owner", "keep-content", "me", "stored", "--days", "2")
+    _, headers, _ = server.chat(key, MODEL, messages=[{"role": "user", "content": prompt}])
+    stored = headers["x-claviger-request-id"]
+    home.record(stored)
+    checks.check("stored contents are there", home.do("diagnose", stored, "--json").json()["content_kept"])
+    time.sleep(1.5)  # It is written once a second.
+    server.stop()
+    server.start()
+    after = home.do("diagnose", stored, "--replay", "openai/gpt-4o", "--json").json()
+    checks.equal("also after a restart", after["probes"][0]["outcome"], "worked")
+    found = [path for path in home.path.rglob("*") if path.is_file() and prompt.encode() in path.read_bytes()]
+    checks.equal("and no file has it in the clear", found, [])
+    home.do("owner", "keep-content", "me", "off")
+    checks.equal("turned off, it is gone", home.run("diagnose", stored, "--replay", MODEL).status, 1)
+
+
 def main() -> int:
     checks = Checks("diagnose")
-    with Home() as home, FakeProvider() as provider:
+    with Home() as home, FakeProvider("--key", PROVIDER_KEY) as provider:
         home.init()
         with Server(home) as server:
             home.do("owner", "add", "me")
@@ -69,6 +215,12 @@ def main() -> int:
             key = home.create_key("me", "notes")
             with checks.story("feedback"):
                 feedback(checks, home, server, key)
+            with checks.story("the story of a request"):
+                story(checks, home, server, provider, key)
+            with checks.story("probes"):
+                probing(checks, home, server, provider, key)
+            with checks.story("a replay"):
+                replaying(checks, home, server, provider, key)
     return checks.finish()
 
 

@@ -12,6 +12,7 @@
 #include "store/sqlite/alert_store.h"
 #include "store/sqlite/alias_store.h"
 #include "store/sqlite/budget_store.h"
+#include "store/sqlite/content_store.h"
 #include "store/sqlite/database.h"
 #include "store/sqlite/egress_allowance_store.h"
 #include "store/sqlite/feedback_store.h"
@@ -40,6 +41,7 @@ class SqliteUnderTest final : public StoreUnderTest {
   EgressAllowanceStore& egress() override { return open_->egress; }
   alert::AlertStore& alerts() override { return open_->alerts; }
   record::FeedbackStore& feedback() override { return open_->feedback; }
+  record::ContentStore& contents() override { return open_->contents; }
 
   void reopen() override {
     open_.reset();
@@ -73,6 +75,7 @@ class SqliteUnderTest final : public StoreUnderTest {
     SqliteEgressAllowanceStore egress{database};
     SqliteAlertStore alerts{database};
     SqliteFeedbackStore feedback{database};
+    SqliteContentStore contents{database};
   };
   ScratchFolder folder_;
   std::optional<Open> open_;

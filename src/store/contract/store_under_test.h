@@ -19,6 +19,7 @@
 #include "catalog/owner_price_store.h"
 #include "local/local_model_store.h"
 #include "record/feedback.h"
+#include "record/kept_content.h"
 #include "record/record.h"
 #include "route/alias_store.h"
 #include "store/egress_allowance_store.h"
@@ -41,6 +42,7 @@ class StoreUnderTest {
   virtual EgressAllowanceStore& egress() = 0;
   virtual alert::AlertStore& alerts() = 0;
   virtual record::FeedbackStore& feedback() = 0;
+  virtual record::ContentStore& contents() = 0;
   /// Closes everything and opens it again, as a restart of the server does.
   virtual void reopen() = 0;
   /// Lets every write fail until reopen(), as a full disk does.

@@ -87,6 +87,13 @@ StoreResult<void> SqliteAccessStore::set_time_zone(OwnerId id, std::string time_
   return {};
 }
 
+StoreResult<void> SqliteAccessStore::set_keeping(OwnerId id, std::string keeps_content, int days) {
+  return one_row(change(database_,
+                        "UPDATE owners SET keeps_content = ?, kept_days = ?"
+                        " WHERE id = ? AND removed_at IS NULL",
+                        keeps_content, days, id));
+}
+
 StoreResult<void> SqliteAccessStore::remove_owner(OwnerId id, WallTime now) {
   return remove_unless_in_use(
       database_,
@@ -109,8 +116,8 @@ StoreResult<void> SqliteAccessStore::remove_owner(OwnerId id, WallTime now) {
 StoreResult<std::vector<Owner>> SqliteAccessStore::owners() {
   auto owners = select<Owner>(
       database_,
-      "SELECT id, type, name, time_zone, created_at FROM owners WHERE removed_at IS NULL"
-      " ORDER BY id",
+      "SELECT id, type, name, time_zone, created_at, keeps_content, kept_days FROM owners"
+      " WHERE removed_at IS NULL ORDER BY id",
       [](const Query& row) -> std::optional<Owner> {
         const auto type = kOwnerTypes.parse(row.text(1));
         if (!type) return std::nullopt;
@@ -118,6 +125,8 @@ StoreResult<std::vector<Owner>> SqliteAccessStore::owners() {
                      .type = *type,
                      .name = row.text(2),
                      .time_zone = row.text(3),
+                     .keeps_content = row.text(5),
+                     .kept_days = static_cast<int>(row.integer(6)),
                      .created_at = from_unix_micros(row.integer(4))};
       });
   if (!owners) return failed(owners.error());
@@ -204,7 +213,8 @@ StoreResult<std::vector<VirtualKey>> SqliteAccessStore::keys() {
   auto keys = select<VirtualKey>(
       database_,
       "SELECT k.id, hash, hint, owner_id, app_id, owners.name, apps.name, requests_per_minute,"
-      " tokens_per_minute, concurrent_requests, expires_at, k.created_at, revoked_at"
+      " tokens_per_minute, concurrent_requests, expires_at, k.created_at, revoked_at,"
+      " owners.keeps_content != 'off'"
       " FROM virtual_keys AS k JOIN owners ON owners.id = owner_id JOIN apps ON apps.id = app_id"
       " ORDER BY k.id",
       [](const Query& row) {
@@ -222,6 +232,7 @@ StoreResult<std::vector<VirtualKey>> SqliteAccessStore::keys() {
                                                    .concurrent_requests = row.integer(9)},
                                         .created_at = from_unix_micros(row.integer(11)),
                                         .revoked_at = time_or_null(row, 12),
+                                        .keeps_content = row.integer(13) != 0,
                                         .pace = nullptr});
       });
   if (!keys) return failed(keys.error());

@@ -21,6 +21,7 @@ class SqliteAccessStore final : public access::AccessStore {
                                                WallTime now) override;
   access::StoreResult<void> remove_owner(OwnerId id, WallTime now) override;
   access::StoreResult<void> set_time_zone(OwnerId id, std::string time_zone) override;
+  access::StoreResult<void> set_keeping(OwnerId id, std::string keeps_content, int days) override;
   access::StoreResult<std::vector<access::Owner>> owners() override;
 
   access::StoreResult<access::App> add_app(std::string name, WallTime now) override;

@@ -1,0 +1,89 @@
+/// Why a request failed: its story, its suspects, and what a few questions make of them.
+
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "console/json_out.h"
+
+namespace claviger::cli {
+namespace {
+
+using console::JsonObject;
+using Form = Column::Form;
+
+const std::vector<Column> kStageColumns = {{"STAGE", "stage"}, {"AFTER US", "at_us"}};
+const std::vector<Column> kAttemptColumns = {{"ATTEMPT", "attempt"},
+                                             {"STATE", "state"},
+                                             {"HELD", "held_usd", Form::usd},
+                                             {"COST", "cost_usd", Form::usd}};
+const std::vector<Column> kSuspectColumns = {
+    {"CONFIDENCE", "confidence"}, {"AT FAULT", "at_fault"}, {"CAUSE", "cause"}};
+const std::vector<Column> kProbeColumns = {
+    {"PROBE", "what"},          {"MODEL", "model"}, {"OUTCOME", "outcome"},
+    {"CAUSE", "cause"},         {"MS", "took_ms"},  {"COST", "cost_usd", Form::usd},
+    {"NOT MADE", "not_made"}};
+
+/// The member `name` as a list under a title, where there is anything in it.
+Outcome<void> show_part(Session& session, const json::value& said, std::string_view name,
+                        const std::vector<Column>& columns) {
+  const auto* const list = said.get_object().if_contains({name.data(), name.size()});
+  if (list == nullptr || !list->is_array() || list->get_array().empty()) return {};
+  say("");
+  return session.show_list({.text = {}, .value = {{"data", *list}}}, columns, "");
+}
+
+void show_lines(const json::value& said, std::string_view name, std::string_view title) {
+  const auto* const list = said.get_object().if_contains({name.data(), name.size()});
+  if (list == nullptr || !list->is_array() || list->get_array().empty()) return;
+  say(fmt::format("\n{}", title));
+  for (const json::value& line : list->get_array()) {
+    if (!line.is_string()) continue;
+    const std::string_view text(line.get_string().data(), line.get_string().size());
+    say(fmt::format("  {}", printable(text)));
+  }
+}
+
+Outcome<void> show_diagnosis(Session& session, const Session::Said& said) {
+  if (session.as_json) return session.show(said, "");
+  const json::value& value = said.value;
+  if (!value.is_object()) return refused("the server's answer is not a diagnosis");
+  say(printable(text_of(value, "summary")));
+  const std::string remedy = text_of(value, "what_to_do");
+  if (!remedy.empty()) say(fmt::format("To do: {}", printable(remedy)));
+  say(fmt::format("\n{} to {}: {}", text_of(value, "request"),
+                  printable(cell_of(value, {"", "model"})), text_of(value, "outcome")));
+  for (const auto& [name, columns] :
+       {std::pair("timeline", &kStageColumns), std::pair("attempts", &kAttemptColumns)}) {
+    if (auto shown = show_part(session, value, name, *columns); !shown) return shown;
+  }
+  show_lines(value, "evidence", "EVIDENCE");
+  if (auto shown = show_part(session, value, "probes", kProbeColumns); !shown) return shown;
+  show_lines(value, "because", "WHAT THAT MEANS");
+  if (auto shown = show_part(session, value, "suspects", kSuspectColumns); !shown) return shown;
+  const auto* const inconclusive = value.get_object().if_contains("inconclusive");
+  if (inconclusive != nullptr && inconclusive->is_bool() && inconclusive->get_bool() &&
+      text_of(value, "outcome") == "failed") {
+    say("\nThe evidence does not decide. \"--probe\" asks a few free and cheap questions.");
+  }
+  return {};
+}
+
+}  // namespace
+
+Outcome<void> diagnose(Session& session, const Arguments& arguments) {
+  const std::string path =
+      fmt::format("/requests/{}/diagnosis", percent_encoded(arguments.subject));
+  if (!arguments.is_probing && arguments.replay.empty()) {
+    const auto said = session.ask("GET", path);
+    if (!said) return std::unexpected(said.error());
+    return show_diagnosis(session, *said);
+  }
+  JsonObject body;
+  body.truth("probe", arguments.is_probing);
+  if (!arguments.replay.empty()) body.text("replay", arguments.replay);
+  const auto said = session.ask("POST", path, body.finish());
+  if (!said) return std::unexpected(said.error());
+  return show_diagnosis(session, *said);
+}
+
+}  // namespace claviger::cli
