@@ -68,6 +68,7 @@ struct Arguments {
   std::string mail_to;
   bool failed_only = false;
   bool is_probing = false;
+  bool is_shared = false;
   std::string replay;
   bool only_open = false;
   bool only_dead = false;
@@ -133,6 +134,8 @@ Outcome<void> request_show(Session&, const Arguments&);
 
 // commands_diagnose.cpp
 Outcome<void> diagnose(Session&, const Arguments&);
+Outcome<void> share_list(Session&, const Arguments&);
+Outcome<void> share_revoke(Session&, const Arguments&);
 
 // commands_alerts.cpp
 Outcome<void> alert_list(Session&, const Arguments&);

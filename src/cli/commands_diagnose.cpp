@@ -4,6 +4,8 @@
 
 #include "cli/commands.h"
 #include "console/json_out.h"
+#include "console/text_forms.h"
+#include "record/record_json.h"
 
 namespace claviger::cli {
 namespace {
@@ -18,10 +20,15 @@ const std::vector<Column> kAttemptColumns = {{"ATTEMPT", "attempt"},
                                              {"COST", "cost_usd", Form::usd}};
 const std::vector<Column> kSuspectColumns = {
     {"CONFIDENCE", "confidence"}, {"AT FAULT", "at_fault"}, {"CAUSE", "cause"}};
-const std::vector<Column> kProbeColumns = {
-    {"PROBE", "what"},          {"MODEL", "model"}, {"OUTCOME", "outcome"},
-    {"CAUSE", "cause"},         {"MS", "took_ms"},  {"COST", "cost_usd", Form::usd},
-    {"NOT MADE", "not_made"}};
+const std::vector<Column> kProbeColumns = {{"PROBE", "what"},       {"MODEL", "model"},
+                                           {"OUTCOME", "outcome"},  {"CAUSE", "cause"},
+                                           {"MS", "took_ms"},       {"COST", "cost_usd", Form::usd},
+                                           {"NOT MADE", "not_made"}};
+
+const std::vector<Column> kShareColumns = {{"ID", "id"},
+                                           {"REQUEST", "request"},
+                                           {"SINCE", "created_at", Form::moment},
+                                           {"UNTIL", "expires_at", Form::moment}};
 
 /// The member `name` as a list under a title, where there is anything in it.
 Outcome<void> show_part(Session& session, const json::value& said, std::string_view name,
@@ -68,9 +75,48 @@ Outcome<void> show_diagnosis(Session& session, const Session::Said& said) {
   return {};
 }
 
+Outcome<void> share(Session& session, const Arguments& arguments) {
+  JsonObject body;
+  body.truth("probe", arguments.is_probing);
+  if (!arguments.expires.empty()) {
+    const auto span = console::parse_span(arguments.expires);
+    body.text("expires_at",
+              span ? record::to_rfc3339(session.clock.wall_now() + *span) : arguments.expires);
+  }
+  const auto said =
+      session.ask("POST", fmt::format("/requests/{}/shares", percent_encoded(arguments.subject)),
+                  body.finish());
+  if (!said) return std::unexpected(said.error());
+  return session.show(
+      *said,
+      fmt::format(
+          "{}\n\nWhoever has this address sees the page until {}; it holds no prompt, no key "
+          "and no name. It is shown only now. Take it back with: claviger share revoke {}",
+          text_of(said->value, "url"), cell_of(said->value, {"", "expires_at", Form::moment}),
+          text_of(said->value, "id")));
+}
+
 }  // namespace
 
+Outcome<void> share_list(Session& session, const Arguments&) {
+  const auto said = session.ask("GET", "/shares");
+  if (!said) return std::unexpected(said.error());
+  return session.show_list(*said, kShareColumns,
+                           "No page is shared. Share one: claviger diagnose ID --share");
+}
+
+Outcome<void> share_revoke(Session& session, const Arguments& arguments) {
+  const auto said =
+      session.ask("DELETE", fmt::format("/shares/{}", percent_encoded(arguments.subject)));
+  if (!said) return std::unexpected(said.error());
+  return session.show(*said, fmt::format("Nobody can see {} any more", arguments.subject));
+}
+
 Outcome<void> diagnose(Session& session, const Arguments& arguments) {
+  if (arguments.is_shared) return share(session, arguments);
+  if (!arguments.expires.empty()) {
+    return wrong_usage("--expires is for a page that is shared; add --share");
+  }
   const std::string path =
       fmt::format("/requests/{}/diagnosis", percent_encoded(arguments.subject));
   if (!arguments.is_probing && arguments.replay.empty()) {

@@ -503,7 +503,16 @@ void Grammar::declare_requests() {
             "Ask free and cheap questions that tell suspects apart, for a cent at most")
       .text("--replay", &Arguments::replay, "MODEL",
             "Send the same request to another model; its content must be kept")
+      .flag("--share", &Arguments::is_shared,
+            "Make a page for support, without prompts, keys and names")
+      .text("--expires", &Arguments::expires, "WHEN", "Until when the page can be seen (7d)",
+            Need::optional, check_moment)
+      .at_most_one_of({{"--share", "--replay"}})
       .example("claviger diagnose req_01JD3QJ7RZ5W1Y8XN2V4T6K9MA --probe");
+  CLI::App& share = group("share", "Pages for support that others can see");
+  leaf(share, "list", "List the pages that can be seen", share_list);
+  leaf(share, "revoke", "Take a page back at once", share_revoke)
+      .positional("id", "Its id, e.g. shr_1", row_id("shr"));
   leaf(app_, "chat", "Ask a model through the running server, and see what it cost", chat)
       .text("--model", &Arguments::model, "MODEL", "provider/model or local/NAME", Need::required)
       .text("--key-env", &Arguments::key_env, "VARIABLE", "Where the virtual key is (CLAVIGER_KEY)",

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "access/link_token.h"
 #include "console/alerts.h"
 #include "console/block_on.h"
 #include "console/fields.h"
@@ -147,6 +148,14 @@ std::vector<Control::Event> Control::events_after(std::int64_t number) {
 
 std::int64_t Control::newest_event() {
   return state_->registry.parts.alerts.store().newest_number().value_or(0);
+}
+
+std::optional<std::string> Control::shared_page(std::string_view token) {
+  const Registry& registry = state_->registry;
+  const std::string hash = access::hash_of_link_token(token, registry.hash_key());
+  if (hash.empty()) return std::nullopt;
+  auto found = registry.parts.shares.find(hash, registry.parts.clock.wall_now());
+  return found ? std::move(*found) : std::nullopt;
 }
 
 std::expected<std::string, access::AccessError> Control::recognise_admin(

@@ -28,6 +28,7 @@
 #include "record/feedback.h"
 #include "record/kept_content.h"
 #include "record/record.h"
+#include "record/shared_page.h"
 #include "record/weather.h"
 #include "relay/snapshot.h"
 #include "route/alias_store.h"
@@ -106,6 +107,7 @@ class Control {
     record::RecordStore& records;
     record::FeedbackStore& feedback;
     record::ContentKeeper& contents;
+    record::SharedPageStore& shares;
     record::Weather& weather;
     record::Recorder& recorder;  ///< flush()ed before records are looked up.
     std::shared_ptr<const catalog::PriceBook> book;
@@ -141,6 +143,9 @@ class Control {
   /// The number of the latest event.
   std::int64_t newest_event();
 
+  /// For the door: the page behind a shared address (what follows /share/), in HTML; nothing where
+  /// there is none, or not any more, or where the store does not answer.
+  std::optional<std::string> shared_page(std::string_view token);
   /// For the door: whether this admin key may use the control API, and whose it is.
   std::expected<std::string, access::AccessError> recognise_admin(std::string_view presented);
 

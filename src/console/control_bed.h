@@ -24,6 +24,7 @@
 #include "store/sqlite/local_model_store.h"
 #include "store/sqlite/price_store.h"
 #include "store/sqlite/record_store.h"
+#include "store/sqlite/shared_page_store.h"
 #include "store/sqlite/vault_store.h"
 #include "vault/root_key.h"
 
@@ -132,6 +133,7 @@ class ControlBed : public ::testing::Test {
                        .records = records_,
                        .feedback = feedback_,
                        .contents = contents_,
+                       .shares = shares_,
                        .weather = weather_,
                        .recorder = recorder_,
                        .book = catalog::PriceBook::embedded(),
@@ -203,6 +205,7 @@ class ControlBed : public ::testing::Test {
   store::SqliteRecordStore records_{database_};
   store::SqliteFeedbackStore feedback_{database_};
   store::SqliteContentStore content_store_{database_};
+  store::SqliteSharedPageStore shares_{database_};
   record::ContentKeeper contents_{clock_, content_store_, vault::ContentBox::of_this_process()};
   record::Weather weather_;
   /// The recorder writes on a thread of its own, so it has a database of its own here.

@@ -130,6 +130,11 @@ Task<Outcome<Reply>> show_diagnosis(Registry& registry, Call& call);
 /// With probes and a replay, where they are asked for.
 Task<Outcome<Reply>> make_diagnosis(Registry& registry, Call& call);
 
+// shares.cpp
+Task<Outcome<Reply>> add_share(Registry& registry, Call& call);
+Task<Outcome<Reply>> list_shares(Registry& registry, Call& call);
+Task<Outcome<Reply>> remove_share(Registry& registry, Call& call);
+
 Task<Outcome<Reply>> show_usage(Registry& registry, Call& call);
 Task<Outcome<Reply>> show_weather(Registry& registry, Call& call);
 

@@ -5,6 +5,7 @@
 
 #include <charconv>
 
+#include "console/support_page.h"
 #include "exchange/json_writer.h"
 #include "net/http/target.h"
 
@@ -123,6 +124,8 @@ Task<void> FrontDoor::answer_own(net::ServerConnection& connection,
     co_return co_await answer_json(connection, ready ? 200 : 503,
                                    ready ? R"({"status":"ready"})" : R"({"status":"not ready"})");
   }
+  const bool is_shared = parts_.who == Who::callers && target.path.starts_with(console::kSharePath);
+  if (is_shared && is_get) co_return co_await answer_shared(connection, target.path);
   const bool is_metrics = target.path == "/metrics" && is_get;
   const bool is_control =
       target.path.starts_with(kControlPrefix) &&
@@ -253,6 +256,29 @@ Task<net::IoResult<std::int64_t>> FrontDoor::send_events(net::ServerConnection& 
     }
   }
   co_return last;
+}
+
+Task<void> FrontDoor::answer_shared(net::ServerConnection& connection, std::string_view path) {
+  const bool is_style = path == console::kSupportStylePath;
+  std::optional<std::string> page;
+  if (!is_style) {
+    page = co_await parts_.desk.shared_page(std::string(path.substr(console::kSharePath.size())));
+  }
+  net::http::HeadWriter head = connection.answer(is_style || page ? 200 : 404);
+  // The address is the key: it must not travel on in a referrer, nor lie in anybody's cache.
+  head.header("cache-control", "no-store");
+  head.header("referrer-policy", "no-referrer");
+  head.header("x-robots-tag", "noindex, nofollow");
+  head.header("x-content-type-options", "nosniff");
+  head.header("cross-origin-resource-policy", "same-origin");
+  head.header("content-security-policy",
+              "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; "
+              "frame-ancestors 'none'");
+  const std::string_view body = is_style ? console::support_style()
+                                : page   ? std::string_view(*page)
+                                         : console::no_such_page();
+  const std::string_view type = is_style ? "text/css; charset=utf-8" : "text/html; charset=utf-8";
+  if (!co_await connection.send(head, type, body)) connection.close_after_answer();
 }
 
 Task<void> FrontDoor::answer_metrics(net::ServerConnection& connection) {

@@ -30,6 +30,8 @@ class ControlDesk {
     std::vector<console::Control::Event> events;
   };
   virtual Task<Events> events_after(std::optional<std::int64_t> number) = 0;
+  /// The page behind a shared address, in HTML.
+  virtual Task<std::optional<std::string>> shared_page(std::string token) = 0;
   /// Whether requests can be served: the database answers, and we are not draining.
   virtual bool is_ready() const = 0;
   /// Brings gauges up to date before metrics are rendered.
@@ -76,6 +78,8 @@ class FrontDoor {
   Task<void> answer_events(net::ServerConnection& connection, const net::http::Target& target);
   Task<net::IoResult<std::int64_t>> send_events(net::ServerConnection& connection,
                                                 std::int64_t last);
+  /// What was shared for anybody who has the address.
+  Task<void> answer_shared(net::ServerConnection& connection, std::string_view path);
   Task<void> answer_metrics(net::ServerConnection& connection);
   Task<void> answer_json(net::ServerConnection& connection, int status, std::string_view body);
   Task<void> answer_problem(net::ServerConnection& connection, int status, std::string_view code,

@@ -48,6 +48,7 @@
 #include "store/sqlite/local_model_store.h"
 #include "store/sqlite/price_store.h"
 #include "store/sqlite/record_store.h"
+#include "store/sqlite/shared_page_store.h"
 #include "store/sqlite/vault_store.h"
 #include "vault/process_hardening.h"
 #include "vault/root_key_rotation.h"
@@ -216,6 +217,13 @@ class Server final : public ControlDesk, public console::Operations, public rela
     co_await resume_on{home};
     co_return found;
   }
+  Task<std::optional<std::string>> shared_page(std::string token) override {
+    Executor& home = *Executor::current();
+    co_await resume_on{*control_reactor_};
+    auto page = control_->shared_page(token);
+    co_await resume_on{home};
+    co_return page;
+  }
   bool is_ready() const override { return is_ready_; }
   void refresh(record::Metrics& metrics) override {
     metrics.set_records_lost(recorder_->records_lost());
@@ -349,6 +357,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
     control_records_.emplace(databases_->control);
     feedback_store_.emplace(databases_->control);
     content_store_.emplace(databases_->control);
+    shared_page_store_.emplace(databases_->control);
     written_records_.emplace(databases_->records);
     ledger_store_.emplace(databases_->ledger);
     end_user_store_.emplace(databases_->ledger);
@@ -493,6 +502,8 @@ class Server final : public ControlDesk, public console::Operations, public rela
     for (;;) {
       co_await control_reactor_->sleep_until(control_reactor_->after(std::chrono::seconds(1)));
       co_await alerts_->tick();
+      // What it does not delete now it deletes a second later; nobody can see it any more.
+      (void)shared_page_store_->remove_expired(clock_.wall_now());
       if (const auto kept = contents_->tick(); !kept && !std::exchange(content_trouble_, true)) {
         spdlog::error("kept contents cannot be written or deleted; `claviger doctor` says why");
       } else if (kept) {
@@ -530,6 +541,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
         .records = *control_records_,
         .feedback = *feedback_store_,
         .contents = *contents_,
+        .shares = *shared_page_store_,
         .weather = weather_,
         .recorder = *recorder_,
         .book = catalog::PriceBook::embedded(),
@@ -647,6 +659,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
   std::optional<store::SqliteRecordStore> control_records_;
   std::optional<store::SqliteFeedbackStore> feedback_store_;
   std::optional<store::SqliteContentStore> content_store_;
+  std::optional<store::SqliteSharedPageStore> shared_page_store_;
   std::optional<store::SqliteRecordStore> written_records_;
   std::optional<store::SqliteLedgerStore> ledger_store_;
   std::optional<store::SqliteEndUserStore> end_user_store_;

@@ -7,12 +7,14 @@ Run: test/e2e/diagnose_test.py
 
 from __future__ import annotations
 
+import datetime
 import json
+import re
 import sys
 import time
 
 from fake import MODEL, PROVIDER, FakeProvider
-from harness import Checks, Home, Server, nanos, read_json
+from harness import Checks, Home, Server, nanos, read_json, wait_until
 
 PROVIDER_KEY = "sk-planted-provider-key-0123456789"
 
@@ -204,6 +206,64 @@ def replaying(checks: Checks, home: Home, server: Server, provider: FakeProvider
     checks.equal("turned off, it is gone", home.run("diagnose", stored, "--replay", MODEL).status, 1)
 
 
+def sharing(checks: Checks, home: Home, server: Server, provider: FakeProvider, key: str) -> None:
+    """A page for support: nothing in it that anybody said, and only for whoever has its address."""
+    prompt, person = "a-planted-prompt-for-the-page", "planted-person@example.com"
+    provider.behave(
+        status=401, error_code="invalid_api_key", error_message=f"{prompt} {PROVIDER_KEY} {person}", times=1,
+        headers={"x-request-id": PROVIDER_KEY},
+    )  # fmt: skip
+    _, headers, _ = server.chat(
+        key, MODEL, user=person, messages=[{"role": "user", "content": prompt}], metadata={"who": person}
+    )
+    request = headers["x-claviger-request-id"]
+    home.record(request)
+    server.call("POST", f"/v1/requests/{request}/feedback", {"verdict": "bad", "why": f"{prompt} {person}"}, key)
+    made = home.do("diagnose", request, "--share", "--probe", "--expires", "1h", "--json").json()
+    path = made["url"][made["url"].index("/share/") :]
+    checks.matches("the address cannot be guessed", path, r"^/share/[A-Za-z0-9_-]{43}$")
+
+    status, seen, body = server.call("GET", path)
+    page = body.decode()
+    checks.equal("whoever has it sees the page", (status, seen["content-type"]), (200, "text/html; charset=utf-8"))
+    for name, word in (
+        ("prompt", prompt), ("key", PROVIDER_KEY), ("virtual key", key), ("name of a person", person),
+        ("owner", ">me<"), ("address of the provider", str(provider.port)), ("credential", "crd_"),
+    ):  # fmt: skip
+        checks.check(f"the page has no {name}", word not in page, page)
+        checks.check(f"nor has what the API said about it: {name}", word not in json.dumps(made) or name == "owner", made)
+    checks.matches("it says what happened", page, "key_invalid.*To do|To do.*key_invalid")
+    checks.matches("and what was asked afterwards", page, "the list of models with this key")
+    checks.check("it has no scripts", "<script" not in page and "javascript:" not in page, page)
+    policy = seen["content-security-policy"]
+    checks.matches("and may load none", policy, r"^default-src 'none'; style-src 'self'; .*frame-ancestors 'none'$")
+    checks.equal("its address does not travel on", seen["referrer-policy"], "no-referrer")
+    checks.equal("nobody keeps it", (seen["cache-control"], seen["x-robots-tag"]), ("no-store", "noindex, nofollow"))
+    style = re.search(r'href="([^"]+)"', page)
+    status, seen, _ = server.call("GET", style.group(1) if style else "/")
+    checks.equal("its style is served", (status, seen["content-type"]), (200, "text/css; charset=utf-8"))
+    checks.check("it reads on a telephone", "width=device-width" in page, page)
+
+    wrong = path[:-1] + ("A" if path[-1] != "A" else "B")
+    checks.equal("another address has nothing", server.call("GET", wrong)[0], 404)
+    token = path.rpartition("/")[2].encode()
+    found = [file for file in home.path.rglob("*") if file.is_file() and token in file.read_bytes()]
+    checks.equal("no file has the address", found, [])
+    checks.equal("it is listed", [row["id"] for row in home.do("share", "list", "--json").rows()], [made["id"]])
+    home.do("share", "revoke", made["id"])
+    checks.equal("taken back, it is gone", server.call("GET", path)[0], 404)
+    checks.equal("and cannot be taken back twice", home.run("share", "revoke", made["id"]).status, 1)
+
+    soon = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=3)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    brief = home.do("diagnose", request, "--share", "--expires", soon, "--json").json()
+    path = brief["url"][brief["url"].index("/share/") :]
+    checks.equal("a brief page is there at first", server.call("GET", path)[0], 200)
+    wait_until("the page has expired", lambda: server.call("GET", path)[0] == 404, 8)
+    checks.check("and gone when its time is over", True)
+    checks.equal("a page for ever is refused", home.run("diagnose", request, "--share", "--expires", "200d").status, 1)
+    checks.equal("--expires alone is wrong usage", home.run("diagnose", request, "--expires", "1h").status, 2)
+
+
 def main() -> int:
     checks = Checks("diagnose")
     with Home() as home, FakeProvider("--key", PROVIDER_KEY) as provider:
@@ -219,6 +279,8 @@ def main() -> int:
                 story(checks, home, server, provider, key)
             with checks.story("probes"):
                 probing(checks, home, server, provider, key)
+            with checks.story("a page for support"):
+                sharing(checks, home, server, provider, key)
             with checks.story("a replay"):
                 replaying(checks, home, server, provider, key)
     return checks.finish()

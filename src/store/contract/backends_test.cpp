@@ -20,6 +20,7 @@
 #include "store/sqlite/local_model_store.h"
 #include "store/sqlite/price_store.h"
 #include "store/sqlite/record_store.h"
+#include "store/sqlite/shared_page_store.h"
 #include "store/sqlite/vault_store.h"
 #include "store/testing/scratch_folder.h"
 
@@ -42,6 +43,7 @@ class SqliteUnderTest final : public StoreUnderTest {
   alert::AlertStore& alerts() override { return open_->alerts; }
   record::FeedbackStore& feedback() override { return open_->feedback; }
   record::ContentStore& contents() override { return open_->contents; }
+  record::SharedPageStore& shares() override { return open_->shares; }
 
   void reopen() override {
     open_.reset();
@@ -76,6 +78,7 @@ class SqliteUnderTest final : public StoreUnderTest {
     SqliteAlertStore alerts{database};
     SqliteFeedbackStore feedback{database};
     SqliteContentStore contents{database};
+    SqliteSharedPageStore shares{database};
   };
   ScratchFolder folder_;
   std::optional<Open> open_;

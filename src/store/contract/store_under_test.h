@@ -21,6 +21,7 @@
 #include "record/feedback.h"
 #include "record/kept_content.h"
 #include "record/record.h"
+#include "record/shared_page.h"
 #include "route/alias_store.h"
 #include "store/egress_allowance_store.h"
 #include "vault/vault.h"
@@ -43,6 +44,7 @@ class StoreUnderTest {
   virtual alert::AlertStore& alerts() = 0;
   virtual record::FeedbackStore& feedback() = 0;
   virtual record::ContentStore& contents() = 0;
+  virtual record::SharedPageStore& shares() = 0;
   /// Closes everything and opens it again, as a restart of the server does.
   virtual void reopen() = 0;
   /// Lets every write fail until reopen(), as a full disk does.
