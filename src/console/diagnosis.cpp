@@ -15,7 +15,7 @@
 namespace claviger::console {
 namespace {
 
-/// How sure a recorded cause is, where its verdict's own confidence is not on record.
+/// How sure a cause is, in a record from before records kept that.
 constexpr double kRecordedConfidence = 0.8;
 constexpr double kUnknownConfidence = 0.3;
 
@@ -46,16 +46,47 @@ std::string sky_of(Registry& registry, const record::Record& record) {
   return found;
 }
 
+double confidence_in(const record::Record& record) {
+  if (!record.judgement.is_empty()) {
+    return record.judgement.confidence_permille / static_cast<double>(record::permille_max);
+  }
+  const bool is_known = fault::RuleBook::embedded().find_cause(record.error_code).has_value() &&
+                        record.error_code != "unknown";
+  return is_known ? kRecordedConfidence : kUnknownConfidence;
+}
+
+/// The verdict's suspects, and beside them those that such a verdict is confused with.
+std::vector<fault::Suspect> suspects_on_record(const record::Record& record) {
+  const fault::RuleBook& book = fault::RuleBook::embedded();
+  const auto party = fault::party_named(record.at_fault);
+  if (!party) return {};
+  std::vector<fault::Suspect> suspects;
+  double sum = 0;
+  for (const record::JudgedSuspect& judged : record.judgement.suspects) {
+    const auto judged_party = fault::party_named(judged.at_fault);
+    const auto cause = book.find_cause(judged.cause);
+    if (!judged_party || !cause) continue;
+    suspects.push_back(
+        {.party = *judged_party,
+         .cause = book.causes[*cause].name,
+         .confidence = judged.confidence_permille / static_cast<double>(record::permille_max)});
+    sum += suspects.back().confidence;
+  }
+  const auto usual = fault::suspects_of(book, *party, record.error_code,
+                                        suspects.empty() ? confidence_in(record) : sum);
+  if (suspects.empty()) return usual;
+  for (const fault::Suspect& suspect : usual) {
+    if (std::ranges::find(suspects, suspect.party, &fault::Suspect::party) == suspects.end()) {
+      suspects.push_back(suspect);
+      suspects.back().confidence = std::min(suspect.confidence, suspects.front().confidence / 2);
+    }
+  }
+  return suspects;
+}
+
 std::vector<fault::Suspect> suspects_in(const Diagnosis& diagnosis) {
   const record::Record& record = diagnosis.record;
-  if (diagnosis.has_failed) {
-    const auto party = fault::party_named(record.at_fault);
-    if (!party) return {};
-    const bool is_known = fault::RuleBook::embedded().find_cause(record.error_code).has_value() &&
-                          record.error_code != "unknown";
-    return fault::suspects_of(fault::RuleBook::embedded(), *party, record.error_code,
-                              is_known ? kRecordedConfidence : kUnknownConfidence);
-  }
+  if (diagnosis.has_failed) return suspects_on_record(record);
   const bool is_bad = diagnosis.feedback && diagnosis.feedback->opinion == record::Opinion::bad;
   if (is_bad || !record.soft_failures.empty()) return fault::suspects_of_bad_answer();
   return {};
@@ -69,6 +100,7 @@ void gather_evidence(Diagnosis& diagnosis) {
     note(fmt::format("the provider answered {}", record.provider_status));
   }
   if (!record.error_code.empty()) note(fmt::format("cause: {}", record.error_code));
+  for (const std::string& line : record.judgement.evidence) note(line);
   if (record.attempts > 1) note(fmt::format("attempts: {}", record.attempts));
   if (record.caller_left) note("the caller left before the answer was whole");
   if (!record.soft_failures.empty()) note(fmt::format("the answer was: {}", record.soft_failures));

@@ -19,13 +19,13 @@ constexpr std::size_t index_of(Party party) {
 ///   app, key, account, model, provider, network, policy, budget, gateway.
 constexpr std::array<Odds, probes> kWorks = {{
     // An empty account still lists models; an outage of inference often leaves the list up.
-    {.97, .10, .80, .97, .55, .10, .97, .97, .80},
+    {.97, .03, .80, .97, .55, .10, .97, .97, .80},
     // Not used: see likelihood_of_dummy().
     {.5, .5, .5, .5, .5, .5, .5, .5, .5},
     {.97, .97, .97, .97, .97, .10, .97, .97, .60},
-    {.92, .04, .10, .35, .25, .15, .92, .50, .50},
-    {.92, .04, .12, .93, .25, .15, .92, .50, .50},
-    {.08, .04, .12, .92, .25, .15, .35, .50, .50},
+    {.92, .005, .10, .35, .25, .15, .92, .50, .50},
+    {.92, .005, .12, .93, .25, .15, .92, .50, .50},
+    {.08, .005, .12, .92, .25, .15, .35, .50, .50},
     {.08, .92, .92, .92, .90, .50, .40, .50, .50},
 }};
 
@@ -56,13 +56,26 @@ double likelihood_of_dummy(const ProbeResult& result, Party truth) {
   }
 }
 
-double likelihood(const ProbeResult& result, Party truth, bool is_list_public) {
+/// What passes by itself may have passed when the probe came.
+constexpr double kWorksAgain = 0.5;
+
+bool passes(const RuleBook& book, const Suspect& suspect) {
+  const auto index = book.find_cause(suspect.cause);
+  return index && book.causes[*index].retry != Retry::no;
+}
+
+double likelihood(const RuleBook& book, const ProbeResult& result, const Suspect& suspect,
+                  bool is_list_public) {
+  const Party truth = suspect.party;
   if (result.probe == Probe::models_with_dummy_key) return likelihood_of_dummy(result, truth);
   // A list that is given to anybody says nothing of the key.
   const bool tells_nothing = result.probe == Probe::models_with_key && result.worked &&
                              is_list_public && truth == Party::key;
-  const double works =
+  double works =
       tells_nothing ? 0.97 : kWorks[static_cast<std::size_t>(result.probe)][index_of(truth)];
+  // Another host says nothing of this one's recovery.
+  const bool is_here = result.probe != Probe::other_host;
+  if (is_here && passes(book, suspect)) works = std::max(works, kWorksAgain);
   if (result.worked) return works;
   const bool is_host_down =
       result.blamed == Party::network && (truth == Party::provider || truth == Party::account);
@@ -128,13 +141,14 @@ void bring_in(std::vector<Suspect>& suspects, const ProbeResult& result) {
   }
 }
 
-void apply(std::vector<Suspect>& suspects, const ProbeResult& result, bool is_list_public) {
+void apply(const RuleBook& book, std::vector<Suspect>& suspects, const ProbeResult& result,
+           bool is_list_public) {
   constexpr double kNeverNothing = 0.02;
   double before = 0;
   double after = 0;
   for (Suspect& suspect : suspects) {
     before += suspect.confidence;
-    suspect.confidence *= likelihood(result, suspect.party, is_list_public);
+    suspect.confidence *= likelihood(book, result, suspect, is_list_public);
     after += suspect.confidence;
   }
   if (before <= 0 || after <= 0) return;
@@ -175,8 +189,10 @@ std::vector<Suspect> suspects_of(const RuleBook& book, Party party, std::string_
        .cause = index ? std::string_view(book.causes[*index].name) : usual_cause(book, party),
        .confidence = std::clamp(confidence, 0.0, 1.0)}};
   const std::vector<Party> others = confused_with(party);
+  // Who is only confused with the one on record never stands before it.
   const double each =
-      (1 - suspects[0].confidence) * kOthersShare / static_cast<double>(others.size());
+      std::min((1 - suspects[0].confidence) * kOthersShare / static_cast<double>(others.size()),
+               suspects[0].confidence / 2);
   for (const Party other : others) {
     suspects.push_back({.party = other, .cause = usual_cause(book, other), .confidence = each});
   }
@@ -204,7 +220,7 @@ Narrowed narrow(const RuleBook& book, std::vector<Suspect> suspects,
       continue;
     }
     const Suspect before = suspects.front();
-    apply(suspects, result, is_list_public);
+    apply(book, suspects, result, is_list_public);
     narrowed.because.push_back(sentence_of(result, before, suspects.front().confidence));
     // A probe that blames the same party knows better than the general rule for what.
     const auto blamed = std::ranges::find(suspects, result.blamed, &Suspect::party);

@@ -115,6 +115,23 @@ TEST(Probes, AResultNeverSpeaksForWhomItClears) {
   }
 }
 
+TEST(Probes, WhatPassesByItselfMayHavePassed) {
+  const ProbeResult results[] = {worked(Probe::minimal_request)};
+  const auto pace = narrow(book(), suspects_of(book(), Party::account, "rate_limit", 0.8), results);
+  const auto money =
+      narrow(book(), suspects_of(book(), Party::account, "insufficient_quota", 0.8), results);
+  EXPECT_GT(confidence_in(pace.suspects, Party::account),
+            confidence_in(money.suspects, Party::account));
+  EXPECT_EQ(pace.suspects[0].party, Party::account);
+}
+
+TEST(Probes, AKeyThatAnswersAfterAllIsClearedHoweverSureTheVerdictWas) {
+  const ProbeResult results[] = {worked(Probe::models_with_key),
+                                 failed(Probe::models_with_dummy_key, Party::key, "key_invalid"),
+                                 worked(Probe::minimal_request)};
+  EXPECT_LT(confidence_in(narrow(book(), refused_key(0.98), results).suspects, Party::key), 0.1);
+}
+
 TEST(Probes, ABadAnswerIsTheModelsOrTheRequestsUntilAnotherModelSaysWhich) {
   const ProbeResult works[] = {worked(Probe::replay_same_provider)};
   EXPECT_EQ(narrow(book(), suspects_of_bad_answer(), works).suspects[0].party, Party::model);

@@ -694,7 +694,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
   std::vector<net::EgressAllowance> credential_allowances_;
   std::thread control_thread_;
   std::future<std::expected<void, std::string>> rules_read_;  ///< Its end waits for the reader.
-  bool content_trouble_ = false;  ///< The control thread's.
+  bool content_trouble_ = false;                              ///< The control thread's.
   std::atomic<std::chrono::seconds> drain_time_max_{config_.drain_time_max};
   std::atomic<bool> is_ready_{false};
 };
