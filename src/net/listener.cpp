@@ -152,10 +152,14 @@ std::expected<void, std::string> Listener::check_free(const ListenAddress& addre
 }
 
 Task<void> Listener::run(Handler handler) {
-  for (;;) {
+  // Between so many the loop turns: those who come must not keep it from those who are there, or
+  // from seeing who has gone.
+  constexpr std::uint32_t kAcceptedAtOnce = 16;
+  for (std::uint32_t accepted = 0;;) {
     const int fd = accept4(socket_->fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
       handler(Stream(std::make_unique<Socket>(socket_->reactor(), fd)));
+      if (++accepted % kAcceptedAtOnce == 0) co_await socket_->reactor().yield();
       continue;
     }
     if (errno == EINTR || errno == ECONNABORTED) continue;
