@@ -152,6 +152,9 @@ class Adapter {
   /// `before` is what earlier events said was used: a dialect that tells it in pieces lays the
   /// event's counts over it.
   virtual AnswerReading read_event(std::string_view data, const exchange::Usage& before) const = 0;
+  /// Whether the data of an event only announces an answer: ids, a role, an empty block. What
+  /// fails behind it has said nothing yet. False where that cannot be told.
+  virtual bool is_beginning(std::string_view data) const = 0;
 };
 
 /// The adapter of a dialect; stateless, lives for ever. Null where this build has none.

@@ -136,6 +136,10 @@ AnswerReading OpenAiAdapter::read_event(std::string_view data,
   return openai::read_event(data);
 }
 
+bool OpenAiAdapter::is_beginning(std::string_view data) const {
+  return openai::is_beginning(data);
+}
+
 const Adapter* adapter_for(exchange::DialectId dialect) {
   static const OpenAiAdapter openai;
   static const AnthropicAdapter anthropic;

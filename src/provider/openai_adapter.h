@@ -23,6 +23,7 @@ class OpenAiAdapter final : public Adapter {
                   std::string& out) const override;
   AnswerReading read_answer(exchange::Operation operation, std::string_view body) const override;
   AnswerReading read_event(std::string_view data, const exchange::Usage& before) const override;
+  bool is_beginning(std::string_view data) const override;
 
  private:
   OpenAiTranslation translation_;

@@ -62,7 +62,9 @@ class AnswerReader {
       return field(key, inner);
     });
     AnswerFacts& facts = reading_.facts;
-    if (!whole || !exchange::nothing_follows(document)) facts.usage = {};
+    facts.is_unreadable = !whole || !exchange::nothing_follows(document);
+    if (facts.is_unreadable) facts.usage = {};
+    facts.is_empty = has_answer_ && !says_something_;
     // vLLM's older form, and FastAPI's, have no object `error`.
     if (says_object_error_ || (!has_answer_ && !detail_.empty())) facts.is_error = true;
     if (facts.is_error && facts.error_message.empty()) {
@@ -103,6 +105,7 @@ class AnswerReader {
   bool has_answer_ = false;
   bool has_choice_ = false;
   bool is_first_choice_ = false;
+  bool says_something_ = false;
   bool says_object_error_ = false;
   std::string message_;
   std::string detail_;
@@ -239,15 +242,20 @@ bool AnswerReader::choice(value& inner) {
     // OpenRouter reports a failure of whoever served inside the choice
     // (https://openrouter.ai/docs/api-reference/errors, 2026-11).
     if (key == "error") return error(part);
-    if (key == "message" && is_first_choice_ && is(part, json_type::object)) return message(part);
+    if (key == "message" && is(part, json_type::object)) return message(part);
+    if (key == "text") says_something_ = says_something_ || !inside_string(part).empty();
     return true;
   });
 }
 
 /// Only where it stands.
 bool AnswerReader::message(value& inner) {
-  AnswerFacts::Said& said = reading_.facts.said;
+  AnswerFacts::Said ignored;
+  AnswerFacts::Said& said = is_first_choice_ ? reading_.facts.said : ignored;
   return each_field(inner.get_object(), [&](std::string_view key, value part) {
+    const bool is_string = is(part, json_type::string);
+    const bool is_something = is_string ? !inside_string(part).empty() : !is(part, json_type::null);
+    says_something_ = says_something_ || (key != "role" && is_something);
     if (key == "content") said.text = inside_string(part);
     if (key == "refusal") said.refusal = inside_string(part);
     if (key == "tool_calls" && is(part, json_type::array)) {
@@ -324,16 +332,34 @@ bool may_matter(std::string_view data) {
   return false;
 }
 
-AnswerReading read_answer(exchange::Operation /*operation*/, std::string_view body) {
+AnswerReading read_answer(exchange::Operation operation, std::string_view body) {
   AnswerReading reading;
   AnswerReader reader(reading);
-  exchange::with_json(body, exchange::JsonPadding::absent,
-                      [&](simdjson::ondemand::document& document, std::string_view text) {
-                        reader.read(document, text);
-                      });
+  const auto error =
+      exchange::with_json(body, exchange::JsonPadding::absent,
+                          [&](simdjson::ondemand::document& document, std::string_view text) {
+                            reader.read(document, text);
+                          });
+  if (error != SUCCESS) reading.facts.is_unreadable = true;
   reader.finish(body);
   reading.facts.is_usage_only = false;  // That is a kind of event.
+  reading.facts.is_empty = reading.facts.is_empty && operation == exchange::Operation::chat;
   return reading;
+}
+
+bool is_beginning(std::string_view data) {
+  exchange::JsonTree tree;
+  if (!tree.read(data)) return false;
+  const exchange::JsonNode root = tree.root();
+  if (root["usage"].is_object() || root["error"].says_something()) return false;
+  for (const exchange::JsonNode& choice : root["choices"]) {
+    if (choice["finish_reason"].says_something() || !choice["text"].text().empty()) return false;
+    for (const exchange::JsonNode& part : choice["delta"]) {
+      const bool is_empty = part.is_string() ? part.text().empty() : !part.says_something();
+      if (part.key() != "role" && !is_empty) return false;
+    }
+  }
+  return root["choices"].is_array();
 }
 
 AnswerReading read_event(std::string_view data) {

@@ -14,6 +14,9 @@ namespace claviger::provider::openai {
 AnswerReading read_answer(exchange::Operation operation, std::string_view body);
 AnswerReading read_event(std::string_view data);
 
+/// See Adapter::is_beginning().
+bool is_beginning(std::string_view data);
+
 /// Whether the event could carry usage, an error or an ending. Searched, not parsed; errs on
 /// the side of true. A key counts as its plain spelling only: providers do not escape letters.
 bool may_matter(std::string_view data);

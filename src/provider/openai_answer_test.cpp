@@ -286,5 +286,53 @@ TEST(StatedCost, EveryAmountSurvives) {
   }
 }
 
+TEST(Answer, WhatSaysNothingOrIsNoJsonIsTold) {
+  const auto facts = [](std::string_view body) {
+    return read_answer(exchange::Operation::chat, body).facts;
+  };
+  EXPECT_TRUE(facts(R"({"id":"1","choices":[]})").is_empty);
+  EXPECT_TRUE(facts(R"({"choices":[{"message":{"role":"assistant","content":null}}]})").is_empty);
+  EXPECT_TRUE(facts(R"({"choices":[{"message":{"role":"assistant","content":""}}]})").is_empty);
+  EXPECT_FALSE(facts(R"({"choices":[{"message":{"content":"a"}}]})").is_empty);
+  EXPECT_FALSE(
+      facts(R"({"choices":[{"message":{"content":""}},{"message":{"content":"b"}}]})").is_empty);
+  EXPECT_FALSE(facts(R"({"choices":[{"message":{"content":null,"tool_calls":[{}]}}]})").is_empty);
+  EXPECT_FALSE(
+      facts(R"({"choices":[{"message":{"content":"","reasoning_content":"hm"}}]})").is_empty);
+  EXPECT_FALSE(facts(R"({"choices":[{"text":"completion"}]})").is_empty);
+  EXPECT_FALSE(facts(R"({"error":{"message":"no"}})").is_empty);
+  EXPECT_FALSE(read_answer(exchange::Operation::embeddings, R"({"data":[]})").facts.is_empty);
+  EXPECT_FALSE(facts(R"({"choices":[]})").is_unreadable);
+  for (const std::string_view broken : {"", "nothing", R"({"choices":[{"message":{"content":"a)",
+                                        R"({"choices":[]}{)", R"({"a":1)"}) {
+    EXPECT_TRUE(facts(broken).is_unreadable) << broken;
+  }
+}
+
+TEST(Answer, ABeginningIsWhatHasNothingOfTheAnswerYet) {
+  EXPECT_TRUE(is_beginning(
+      R"({"choices":[{"delta":{"role":"assistant","content":""},"finish_reason":null}]})"));
+  EXPECT_TRUE(is_beginning(
+      R"({"choices":[{"delta":{"role":"assistant","content":null,"refusal":null}}]})"));
+  EXPECT_TRUE(is_beginning(R"({"choices":[],"prompt_filter_results":[{}]})"));
+  EXPECT_FALSE(is_beginning(R"({"choices":[{"delta":{"content":"a"}}]})"));
+  EXPECT_FALSE(is_beginning(R"({"choices":[{"delta":{"reasoning_content":"a"}}]})"));
+  EXPECT_FALSE(is_beginning(R"({"choices":[{"delta":{"tool_calls":[{"index":0}]}}]})"));
+  EXPECT_FALSE(is_beginning(R"({"choices":[{"delta":{},"finish_reason":"stop"}]})"));
+  EXPECT_FALSE(is_beginning(R"({"choices":[],"usage":{"prompt_tokens":1}})"));
+  EXPECT_FALSE(is_beginning(R"({"choices":[{"text":"a"}]})"));
+  EXPECT_FALSE(is_beginning("no JSON"));
+  const provider::Adapter& claude = *adapter_for(exchange::DialectId::anthropic);
+  EXPECT_TRUE(claude.is_beginning(R"({"type":"message_start","message":{"content":[]}})"));
+  EXPECT_TRUE(claude.is_beginning(R"({"type":"ping"})"));
+  EXPECT_TRUE(claude.is_beginning(
+      R"({"type":"content_block_start","content_block":{"type":"text","text":""}})"));
+  EXPECT_FALSE(claude.is_beginning(
+      R"({"type":"content_block_start","content_block":{"type":"tool_use","name":"f"}})"));
+  EXPECT_FALSE(claude.is_beginning(R"({"type":"content_block_delta","delta":{"text":"a"}})"));
+  EXPECT_FALSE(
+      claude.is_beginning(R"({"type":"message_delta","delta":{"stop_reason":"end_turn"}})"));
+}
+
 }  // namespace
 }  // namespace claviger::provider::openai

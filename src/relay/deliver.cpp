@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "exchange/sse.h"
 #include "relay/failure.h"
@@ -75,6 +76,23 @@ exchange::Span note(Job& job, const provider::AnswerReading& reading) {
   }
   job.attempt.usage_is_final = job.attempt.usage_is_final || reading.facts.is_end;
   return reading.facts.usage;
+}
+
+/// Whether an answer has nothing in it, cost no output, and gives no reason: a server that is not
+/// well, and no answer of a model. Where there is no other place to ask, it is passed on as it is.
+bool is_of_no_use(const Job& job, const provider::AnswerReading& reading) {
+  const bool has_cost_output =
+      reading.usage_state == provider::UsageState::sound && reading.usage.output_tokens > 0;
+  const std::string_view reason = job.record.finish_reason;
+  const bool has_reason = !reason.empty() && reason != "stop" && reason != "end_turn";
+  return reading.facts.is_empty && !has_cost_output && !has_reason;
+}
+
+/// Whether an event is JSON that was cut off: the caller's SDK would fail over it.
+bool is_cut_off(std::string_view data) {
+  if (!data.starts_with('{')) return false;
+  const std::size_t last = data.find_last_not_of(" \r\n\t");
+  return data[last] != '}';
 }
 
 /// The caller has its answer; what is wrong with it is marked for those who look.
@@ -157,6 +175,14 @@ Task<Done> Relay::deliver_whole(Job& job, net::ProviderExchange& provider) {
     co_return no(std::move(failure));
   }
 
+  if (reading.facts.is_unreadable) {
+    co_return no(bad_provider_answer(job.attempt.target.provider, "it is not one JSON document"));
+  }
+  const bool is_wanted_elsewhere = !job.alternatives.empty() && may_need_request_again(job);
+  if (is_wanted_elsewhere && is_of_no_use(job, reading)) {
+    co_return no(bad_provider_answer(job.attempt.target.provider, "it says nothing"));
+  }
+
   // The true cost is known: it is settled first, so that the answer can state it.
   co_await settle(job);
   if (job.attempt.translation != nullptr) {
@@ -191,6 +217,8 @@ Task<Done> Relay::deliver_whole(Job& job, net::ProviderExchange& provider) {
 Task<Done> Relay::deliver_stream(Job& job, net::ProviderExchange& provider) {
   const OpenStream counted(parts_.metrics);
   provider.release_head();
+  net::Buffer pending;
+  if (auto begun = co_await await_first_word(job, provider, pending); !begun) co_return begun;
   job.caller.release_request();
   net::http::HeadWriter head = job.caller.answer(200);
   head.header("cache-control", "no-cache");
@@ -208,16 +236,9 @@ Task<Done> Relay::deliver_stream(Job& job, net::ProviderExchange& provider) {
         job.dialect.translation()->event_writer(job.request),
         unix_micros(parts_.reactor.clock().wall_now()) / 1'000'000);
   }
-  net::Buffer pending;
   for (;;) {
-    const auto count =
-        co_await provider.read_body(pending, parts_.reactor.after(limits_.idle_time_max));
-    // After its end, how the connection closes is no matter of the answer's.
-    if (!count && stream.has_ended) break;
-    if (!count) co_return no(broken(job, count.error(), "its answer was streamed"));
-    if (*count == 0) break;
-    job.attempt.streamed.bytes += static_cast<std::int64_t>(*count);
     if (auto done = co_await forward_events(job, pending, stream); !done) co_return done;
+    if (stream.has_failed) break;  // Nothing that comes behind an error is of use.
     const bool is_over = stream.has_ended || !job.record.finish_reason.empty();
     if (!is_over && is_beyond_hold(job)) {
       co_return no(provider_overran(job.attempt.target.provider));
@@ -230,6 +251,13 @@ Task<Done> Relay::deliver_stream(Job& job, net::ProviderExchange& provider) {
           job.attempt.target.provider,
           fmt::format("one event is longer than {} bytes", limits_.event_bytes_max)));
     }
+    const auto count =
+        co_await provider.read_body(pending, parts_.reactor.after(limits_.idle_time_max));
+    // After its end, how the connection closes is no matter of the answer's.
+    if (!count && stream.has_ended) break;
+    if (!count) co_return no(broken(job, count.error(), "its answer was streamed"));
+    if (*count == 0) break;
+    job.attempt.streamed.bytes += static_cast<std::int64_t>(*count);
   }
   // A stream without its end is not an answer, whatever the connection says.
   if (!stream.has_ended && !stream.has_failed && job.record.finish_reason.empty()) {
@@ -241,6 +269,57 @@ Task<Done> Relay::deliver_stream(Job& job, net::ProviderExchange& provider) {
   }
   if (!co_await job.caller.end_stream()) job.record.caller_left = true;
   co_return Done{};
+}
+
+/// Reads until something of the answer is there, and passes nothing on: what fails before is a
+/// failure with a status of its own, and may be tried elsewhere.
+Task<Done> Relay::await_first_word(Job& job, net::ProviderExchange& provider,
+                                   net::Buffer& pending) {
+  const Instant due = job.attempt.answer_due;
+  const Deadline kept_back_until = parts_.reactor.after(limits_.first_word_wait_max);
+  const std::string& name = job.attempt.target.provider;
+  std::size_t position = 0;  // Looked at.
+  std::size_t searched = 0;  // Of the event that is not whole yet.
+  std::string joined;
+  for (;;) {
+    const auto count =
+        co_await provider.read_body(pending, Deadline(std::min(due, kept_back_until.at())));
+    if (!count && count.error().io == net::IoError::timed_out && parts_.reactor.now() < due) {
+      co_return Done{};
+    }
+    if (!count) co_return no(broken(job, count.error(), "its first word was awaited"));
+    if (*count == 0) {
+      co_return no(broken(job, {.io = net::IoError::closed}, "its first word was awaited"));
+    }
+    job.attempt.streamed.bytes += static_cast<std::int64_t>(*count);
+    const std::string_view bytes = pending.bytes();
+    while (const std::size_t length = exchange::event_length(bytes.substr(position), searched)) {
+      const std::string_view data = exchange::event_data(bytes.substr(position, length), joined);
+      position += length;
+      searched = 0;
+      if (data.empty()) continue;  // A comment.
+      const auto reading = job.attempt.adapter->read_event(data, job.record.usage);
+      if (reading.facts.is_error) co_return refused_in_stream(job, data);
+      if (reading.facts.is_end) {
+        co_return no(bad_provider_answer(name, "its stream ended before it said anything"));
+      }
+      if (!job.attempt.adapter->is_beginning(data)) co_return Done{};
+    }
+    if (pending.size() > limits_.event_bytes_max) co_return Done{};
+  }
+}
+
+/// An error where the first word was due: to the caller it is as good as one in the head. Whether
+/// the prompt is billed all the same is known to the provider alone: what is held counts as spent
+/// until its bill says otherwise.
+Done Relay::refused_in_stream(Job& job, std::string_view data) {
+  net::Buffer body;
+  std::memcpy(body.room(data.size() + net::kBufferPadding).data(), data.data(), data.size());
+  body.add(data.size());
+  mask(body, key_of(job));
+  Failure failure = judged_error_inside(job, body.bytes(), parts_.failures, parts_.reactor.now());
+  job.attempt.provider_error = std::move(body);
+  return no(std::move(failure));
 }
 
 /// Passes on every event that is whole, in one piece where nothing has to be changed.
@@ -255,6 +334,13 @@ Task<Done> Relay::forward_events(Job& job, net::Buffer& pending, StreamState& st
     stream.searched = 0;
     const std::string_view event = bytes.substr(position, length);
     const std::string_view data = exchange::event_data(event, joined);
+    if (stream.has_failed) break;
+    if (is_cut_off(data)) {
+      const std::string_view before = bytes.substr(passed, position - passed);
+      if (auto done = co_await send_piece(job, before); !done) co_return done;
+      co_return no(
+          bad_provider_answer(job.attempt.target.provider, "an event of its stream is cut off"));
+    }
     const auto reading = job.attempt.adapter->read_event(data, job.record.usage);
     note(job, reading);
     if (job.attempt.soft_watch) job.attempt.soft_watch->event(exchange::event_data(event, joined));

@@ -78,6 +78,7 @@ struct Attempt {
   NanoUsd left;  ///< Of the tightest budget, after settling.
 
   bool reached_provider = false;  ///< Bytes of the request may have arrived there.
+  Instant answer_due;  ///< When its first byte, of a stream its first word, must be there.
   bool provider_refused = false;  ///< It said no in its own words: nothing is billed.
   provider::UsageState usage_state = provider::UsageState::absent;
   /// The usage is the provider's last word and not a running count.

@@ -22,6 +22,9 @@ struct Limits {
   Duration send_time_max = std::chrono::seconds(60);
   /// Request sent to the answer's first byte. The official SDKs wait ten minutes.
   Duration first_byte_time_max = std::chrono::seconds(600);
+  /// A stream is kept back until its first word, so that what fails before can still be tried
+  /// elsewhere; but no longer than this once it has begun: a caller should see that it lives.
+  Duration first_word_wait_max = std::chrono::seconds(30);
   Duration idle_time_max = std::chrono::seconds(120);  ///< Between two pieces of an answer.
   /// Of a request whose tokens are counted exactly where its bytes do not fit into the budget. A
   /// larger one is bounded by its bytes alone: counting a megabyte takes some 100 ms of a core.

@@ -325,8 +325,10 @@ Task<Done> Relay::exchange_on(Job& job, const Address& address, std::string_view
   if (!may_need_request_again(job)) job.caller.release_request();
 
   constexpr Duration kEarlyAnswerTimeMax = std::chrono::seconds(1);
-  const auto head = co_await provider.read_head(
-      "POST", parts_.reactor.after(sent ? limits_.first_byte_time_max : kEarlyAnswerTimeMax));
+  const Deadline due =
+      parts_.reactor.after(sent ? limits_.first_byte_time_max : kEarlyAnswerTimeMax);
+  job.attempt.answer_due = due.at();
+  const auto head = co_await provider.read_head("POST", due);
   if (!sent && (!head || provider.head().status < 400)) {
     co_return std::unexpected(broken(job, {.io = sent.error()}, "the request was sent"));
   }

@@ -176,6 +176,8 @@ class Relay {
   Task<Done> read_no_answer(Job& job, net::ProviderExchange& provider);
   Task<Done> read_whole(Job& job, net::ProviderExchange& provider, net::Buffer& body,
                         std::size_t bytes_max);
+  Task<Done> await_first_word(Job& job, net::ProviderExchange& provider, net::Buffer& pending);
+  Done refused_in_stream(Job& job, std::string_view data);
   Task<Done> forward_events(Job& job, net::Buffer& pending, StreamState& stream);
   Task<Done> pass_on_error(Job& job, std::string_view event);
   Task<Done> send_piece(Job& job, std::string_view bytes);

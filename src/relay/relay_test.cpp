@@ -466,7 +466,7 @@ TEST_F(RelayTest, AnAnswerThatWentWellHasNoJudgementOnRecord) {
 TEST_F(RelayTest, AnErrorInsideAGoodStatusIsAnErrorAndCostsNothing) {
   provider_says_ = {json_answer(R"({"error":{"message":"invalid api key","code":401}})")};
   const std::string answer = ask(kAsk);
-  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 502"));
+  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 401"));
   EXPECT_THAT(answer, HasSubstr("x-claviger-fault: key"));
   EXPECT_EQ(balance().spent, NanoUsd(0));
 }
@@ -889,18 +889,69 @@ TEST_F(RelayTest, AnErrorInATranslatedStreamIsSaidAndNotDressedUp) {
   EXPECT_THAT(answer, Not(HasSubstr("message_stop")));
 }
 
+const std::string kOverloaded =
+    "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\","
+    "\"message\":\"Overloaded\"}}\n\n";
+const std::string kClaudeStream =
+    R"({"model":"cave/claude-x","max_tokens":50,"stream":true,"messages":[{"role":"user","content":"hi"}]})";
+
 TEST_F(RelayTest, AnErrorInAStreamOfTheSameDialectKeepsItsType) {
   provider_says_ = {
       stream_head(),
-      chunk("event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\","
-            "\"message\":\"Overloaded\"}}\n\n"),
+      chunk("event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,"
+            "\"delta\":{\"type\":\"text_delta\",\"text\":\"he\"}}\n\n" +
+            kOverloaded),
       "0\r\n\r\n"};
-  const std::string answer = ask(
-      R"({"model":"cave/claude-x","max_tokens":50,"stream":true,"messages":[{"role":"user","content":"hi"}]})",
-      "/v1/messages");
+  const std::string answer = ask(kClaudeStream, "/v1/messages");
   EXPECT_THAT(answer, HasSubstr("event: error\ndata: "));
   EXPECT_THAT(answer, HasSubstr("Overloaded"));
   EXPECT_THAT(answer, HasSubstr(R"("claviger":{)"));
+}
+
+TEST_F(RelayTest, AStreamThatFailsBeforeItsFirstWordIsAStatusAndCountsUntilItsBill) {
+  provider_says_ = {
+      stream_head(),
+      chunk("event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\","
+            "\"content\":[],\"usage\":{\"input_tokens\":9,\"output_tokens\":1}}}\n\n"
+            "event: ping\ndata: {\"type\":\"ping\"}\n\n"),
+      chunk(kOverloaded), "0\r\n\r\n"};
+  const std::string answer = ask(kClaudeStream, "/v1/messages");
+  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 529"));
+  EXPECT_THAT(answer, HasSubstr("overloaded_error"));
+  EXPECT_THAT(answer, Not(HasSubstr("message_start")));
+  EXPECT_EQ(record().cost_state, record::CostState::estimated);
+  EXPECT_EQ(balance().spent, record().held);
+}
+
+TEST_F(RelayTest, AStreamThatEndsWithoutAWordIsNoAnswer) {
+  provider_says_ = {
+      stream_head(),
+      chunk(": comment\n\n"
+            "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"},"
+            "\"finish_reason\":null}]}\n\ndata: [DONE]\n\n"),
+      "0\r\n\r\n"};
+  const std::string answer = ask(kAskStream);
+  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 502"));
+  EXPECT_THAT(answer, HasSubstr("bad_provider_answer"));
+}
+
+TEST_F(RelayTest, AnEventThatIsCutOffIsNotPassedOn) {
+  provider_says_ = {stream_head(),
+                    chunk("data: {\"choices\":[{\"delta\":{\"content\":\"he\"}}]}\n\n"
+                          "data: {\"choices\":[{\"del\n\n"),
+                    "0\r\n\r\n"};
+  const std::string answer = ask(kAskStream);
+  EXPECT_THAT(answer, HasSubstr(R"("content":"he")"));
+  EXPECT_THAT(answer, HasSubstr("cut off"));
+  EXPECT_THAT(answer, Not(HasSubstr(R"({"choices":[{"del)"
+                                    "\n")));
+}
+
+TEST_F(RelayTest, AnAnswerThatIsNoJsonIsNotPassedOn) {
+  provider_says_ = {json_answer(R"({"choices":[{"message":{"content":"he)")};
+  const std::string answer = ask(kAsk);
+  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 502"));
+  EXPECT_THAT(answer, HasSubstr("bad_provider_answer"));
 }
 
 const std::string kClaudeSays =

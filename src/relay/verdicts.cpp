@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <vector>
 
 #include "exchange/json_tree.h"
@@ -81,6 +83,32 @@ std::string words_inside(std::string_view json) {
   return std::string(exchange::clipped(words, kWordsBytesMax));
 }
 
+/// The status that belongs to an error inside a good one: what the body says itself, else what its
+/// type means where providers give it a status (OpenAI's and Anthropic's documents, 2026-11).
+int status_inside(std::string_view json) {
+  constexpr int kBadGateway = 502;
+  constexpr std::pair<std::string_view, int> kByType[] = {
+      {"invalid_request_error", 400}, {"authentication_error", 401},
+      {"permission_error", 403},      {"not_found_error", 404},
+      {"request_too_large", 413},     {"rate_limit_error", 429},
+      {"rate_limit_exceeded", 429},   {"insufficient_quota", 429},
+      {"server_error", 500},          {"api_error", 500},
+      {"timeout_error", 504},         {"overloaded_error", 529}};
+  exchange::JsonTree tree;
+  if (!tree.read(json)) return kBadGateway;
+  const exchange::JsonNode error = tree.root()["error"];
+  for (const exchange::JsonNode& said : {error["code"], error["status"], tree.root()["code"]}) {
+    const auto number = said.integer();
+    if (number && *number >= 400 && *number <= 599) return static_cast<int>(*number);
+  }
+  for (const exchange::JsonNode& said : {error["type"], error["code"]}) {
+    const auto* const known =
+        std::ranges::find(kByType, said.text(), &std::pair<std::string_view, int>::first);
+    if (known != std::end(kByType)) return known->second;
+  }
+  return kBadGateway;
+}
+
 }  // namespace
 
 AnswerHead::AnswerHead(const net::http::ResponseHead& head) : status_(head.status) {
@@ -137,9 +165,8 @@ Failure judged_error_inside(const Job& job, std::string_view json, fault::Failur
   seen.status = 200;
   seen.body = json;
   const fault::Verdict verdict = judge_among_neighbours(job, seen, failures, now);
-  constexpr int kBadGateway = 502;
   const std::string words = words_inside(json);
-  return failure_of(job, verdict, kBadGateway,
+  return failure_of(job, verdict, status_inside(json),
                     fmt::format("{} answered with an error inside a good status: {}", seen.provider,
                                 words.empty() ? verdict.say : words));
 }

@@ -77,11 +77,17 @@ void AnthropicAdapter::write_body(const Profile& /*profile*/, const Request& req
   edit.write(out);
 }
 
-AnswerReading AnthropicAdapter::read_answer(Operation /*operation*/, std::string_view body) const {
+AnswerReading AnthropicAdapter::read_answer(Operation operation, std::string_view body) const {
   AnswerReading reading;
   JsonTree tree;
-  if (!tree.read(body)) return reading;
+  if (!tree.read(body)) {
+    reading.facts.is_unreadable = operation == Operation::chat;
+    return reading;
+  }
   const JsonNode root = tree.root();
+  const JsonNode content = root["content"];
+  reading.facts.is_empty =
+      operation == Operation::chat && content.is_array() && content.size() == 0;
   const JsonNode usage = root["usage"];
   if (usage.is_object()) {
     const auto begin = static_cast<std::size_t>(usage.raw().data() - body.data());
@@ -111,6 +117,19 @@ AnswerReading AnthropicAdapter::read_event(std::string_view data, const Usage& b
     take_error(event["error"], reading);
   }
   return reading;
+}
+
+bool AnthropicAdapter::is_beginning(std::string_view data) const {
+  JsonTree tree;
+  if (!tree.read(data)) return false;
+  const JsonNode event = tree.root();
+  const std::string_view type = event["type"].text();
+  if (type == "message_start" || type == "ping") return true;
+  if (type != "content_block_start") return false;
+  const JsonNode block = event["content_block"];
+  const std::string_view kind = block["type"].text();
+  return (kind == "text" || kind == "thinking") && block["text"].text().empty() &&
+         block["thinking"].text().empty();
 }
 
 }  // namespace claviger::provider

@@ -21,6 +21,7 @@ class AnthropicAdapter final : public Adapter {
   /// The counts of a stream come twice, at its start and at its end, and at some servers only
   /// in part: what an event does not say stays as it was `before`.
   AnswerReading read_event(std::string_view data, const exchange::Usage& before) const override;
+  bool is_beginning(std::string_view data) const override;
 
  private:
   AnthropicTranslation translation_;

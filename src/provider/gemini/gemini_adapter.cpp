@@ -128,9 +128,17 @@ void GeminiAdapter::write_body(const Profile& /*profile*/, const Request& reques
   edit.write(out);
 }
 
-AnswerReading GeminiAdapter::read_answer(Operation /*operation*/, std::string_view body) const {
+AnswerReading GeminiAdapter::read_answer(Operation operation, std::string_view body) const {
   JsonTree tree;
-  return tree.read(body) ? read_response(tree.root(), body, {}) : AnswerReading{};
+  if (tree.read(body)) return read_response(tree.root(), body, {});
+  AnswerReading reading;
+  reading.facts.is_unreadable = operation == Operation::chat;
+  return reading;
+}
+
+/// Every event has a part of the answer, or says why there is none.
+bool GeminiAdapter::is_beginning(std::string_view /*data*/) const {
+  return false;
 }
 
 AnswerReading GeminiAdapter::read_event(std::string_view data, const Usage& before) const {

@@ -22,6 +22,7 @@ class GeminiAdapter final : public Adapter {
   /// Counts are cumulative: each event's stand for all so far. Nothing marks the end of a stream
   /// but the reason why the last candidate ended.
   AnswerReading read_event(std::string_view data, const exchange::Usage& before) const override;
+  bool is_beginning(std::string_view data) const override;
 
  private:
   GeminiTranslation translation_;
