@@ -153,6 +153,7 @@ struct AnswerFacts {
   bool is_end = false;         ///< The stream's terminal marker (`[DONE]`).
   bool is_usage_only = false;  ///< An event that carries usage and no choice.
   bool is_error = false;       ///< An error object where an answer was due.
+  bool is_broken = false;      ///< A whole answer's text is no whole JSON object. Not of events.
   /// Where the usage object stands in the text that was read; empty where there is none, or
   /// the text is not one whole JSON object.
   Span usage;
@@ -164,7 +165,6 @@ struct AnswerFacts {
     Span tool_calls;  ///< The array.
   };
   Said said;
-  bool is_unreadable = false;  ///< Of a whole answer: it is not one JSON document.
   bool is_empty = false;       ///< Of a whole answer to a chat: nothing is in it.
   std::string error_message;   ///< For is_error; bounded to 1 KiB.
   std::string error_code;

@@ -98,6 +98,13 @@ struct Edits {
 /// The outcome of reading usage: absent, sound, or impossible (negative, more than 2^53).
 enum class UsageState : std::uint8_t { absent, sound, impossible };
 
+/// Whether a body that could not be read as JSON does not even end like an object. A tree's bounds
+/// are narrower than what providers may send, so that failing to read one proves nothing.
+inline bool is_cut_off(std::string_view body) {
+  const std::size_t last = body.find_last_not_of(" \n\r\t");
+  return last == std::string_view::npos || body[last] != '}';
+}
+
 struct AnswerReading {
   exchange::AnswerFacts facts;
   UsageState usage_state = UsageState::absent;

@@ -62,8 +62,8 @@ class AnswerReader {
       return field(key, inner);
     });
     AnswerFacts& facts = reading_.facts;
-    facts.is_unreadable = !whole || !exchange::nothing_follows(document);
-    if (facts.is_unreadable) facts.usage = {};
+    facts.is_broken = !whole || !exchange::nothing_follows(document);
+    if (facts.is_broken) facts.usage = {};
     facts.is_empty = has_answer_ && !says_something_;
     // vLLM's older form, and FastAPI's, have no object `error`.
     if (says_object_error_ || (!has_answer_ && !detail_.empty())) facts.is_error = true;
@@ -340,7 +340,7 @@ AnswerReading read_answer(exchange::Operation operation, std::string_view body) 
                           [&](simdjson::ondemand::document& document, std::string_view text) {
                             reader.read(document, text);
                           });
-  if (error != SUCCESS) reading.facts.is_unreadable = true;
+  reading.facts.is_broken = reading.facts.is_broken || error != SUCCESS;
   reader.finish(body);
   reading.facts.is_usage_only = false;  // That is a kind of event.
   reading.facts.is_empty = reading.facts.is_empty && operation == exchange::Operation::chat;

@@ -302,10 +302,10 @@ TEST(Answer, WhatSaysNothingOrIsNoJsonIsTold) {
   EXPECT_FALSE(facts(R"({"choices":[{"text":"completion"}]})").is_empty);
   EXPECT_FALSE(facts(R"({"error":{"message":"no"}})").is_empty);
   EXPECT_FALSE(read_answer(exchange::Operation::embeddings, R"({"data":[]})").facts.is_empty);
-  EXPECT_FALSE(facts(R"({"choices":[]})").is_unreadable);
+  EXPECT_FALSE(facts(R"({"choices":[]})").is_broken);
   for (const std::string_view broken : {"", "nothing", R"({"choices":[{"message":{"content":"a)",
                                         R"({"choices":[]}{)", R"({"a":1)"}) {
-    EXPECT_TRUE(facts(broken).is_unreadable) << broken;
+    EXPECT_TRUE(facts(broken).is_broken) << broken;
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
 
 #include "exchange/sse.h"
 #include "relay/failure.h"
@@ -57,13 +58,17 @@ std::string_view key_of(const Job& job) {
 }
 
 /// Overwrites every occurrence of `secret` by asterisks.
-void mask(net::Buffer& body, std::string_view secret) {
+void mask(std::span<char> body, std::string_view secret) {
   constexpr std::size_t kSecretBytesMin = 8;  // Anything shorter would mask words.
   if (secret.size() < kSecretBytesMin) return;
-  std::size_t at = 0;
-  while ((at = body.bytes().find(secret, at)) != std::string_view::npos) {
-    std::fill_n(body.begin() + at, secret.size(), '*');
+  const std::string_view all(body.data(), body.size());
+  for (std::size_t at = all.find(secret); at != std::string_view::npos; at = all.find(secret, at)) {
+    std::ranges::fill(body.subspan(at, secret.size()), '*');
   }
+}
+
+std::span<char> chars_of(net::Buffer& body) {
+  return {body.begin(), body.size()};
 }
 
 /// Takes over what an event, or a whole answer, says; where its usage stands.
@@ -88,13 +93,6 @@ bool is_of_no_use(const Job& job, const provider::AnswerReading& reading) {
   return reading.facts.is_empty && !has_cost_output && !has_reason;
 }
 
-/// Whether an event is JSON that was cut off: the caller's SDK would fail over it.
-bool is_cut_off(std::string_view data) {
-  if (!data.starts_with('{')) return false;
-  const std::size_t last = data.find_last_not_of(" \r\n\t");
-  return data[last] != '}';
-}
-
 /// The caller has its answer; what is wrong with it is marked for those who look.
 void note_soft_failures(Job& job) {
   if (!job.attempt.soft_watch || job.record.caller_left) return;
@@ -102,6 +100,39 @@ void note_soft_failures(Job& job) {
                                    ? job.record.usage.total_input_tokens()
                                    : 0;
   job.record.soft_failures = job.attempt.soft_watch->found(job.record.finish_reason, counted);
+}
+
+/// In the words of fault's rules.
+std::string_view words_of(net::IoError error) {
+  switch (error) {
+    case net::IoError::reset:
+      return "ECONNRESET";
+    case net::IoError::timed_out:
+      return "timed out";
+    case net::IoError::tls:
+      return "tls broke off";
+    case net::IoError::cancelled:
+      return "cancelled";
+    case net::IoError::closed:
+    case net::IoError::would_block:
+      break;
+  }
+  return "closed";
+}
+
+/// What a stream's event is when its data is no JSON: neither its end nor a comment. Looks at
+/// both ends alone, since every event passes here.
+bool is_malformed(std::string_view event, std::string_view data) {
+  if (data.empty()) {
+    // llama.cpp writes `error: {…}`; others write an error without any framing (2026-11).
+    return event.starts_with("error:") || event.starts_with('{') || event.starts_with('<');
+  }
+  if (data.starts_with("[DONE]")) return false;
+  const std::size_t last = data.find_last_not_of(" \t\r\n");
+  const std::size_t first = data.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return false;
+  const char open = data[first];
+  return !(open == '{' && data[last] == '}') && !(open == '[' && data[last] == ']');
 }
 
 /// JSON without its line breaks, as an event's data must be.
@@ -119,9 +150,7 @@ Task<Done> Relay::deliver(Job& job, net::ProviderExchange& provider) {
   job.attempt.passed_back = headers_passed_back(head);
   if (head.status >= 400) return read_error(job, provider);
   if (head.status != 200) {
-    return give_up(
-        bad_provider_answer(job.attempt.target.provider,
-                            fmt::format("status {} (redirects are not followed)", head.status)));
+    return read_no_answer(job, provider);
   }
   const std::string_view content_type = head.value_of("content-type");
   if (has_media_type(content_type, "text/event-stream")) {
@@ -139,7 +168,7 @@ Task<Done> Relay::read_no_answer(Job& job, net::ProviderExchange& provider) {
   auto read = co_await read_whole(job, provider, body, limits_.error_bytes_max);
   if (job.record.caller_left) co_return Done{};
   if (!read && body.empty()) co_return no(std::move(read.error()));
-  mask(body, key_of(job));
+  mask(chars_of(body), key_of(job));
   co_return no(judged_answer(job, head, body.bytes(), parts_.failures, parts_.reactor.now()));
 }
 
@@ -148,11 +177,12 @@ Task<Done> Relay::read_whole(Job& job, net::ProviderExchange& provider, net::Buf
   for (;;) {
     const auto count =
         co_await provider.read_body(body, parts_.reactor.after(limits_.idle_time_max));
-    if (!count) co_return no(broken(job, count.error(), "its answer was read"));
+    if (!count) co_return no(broken(job, count.error(), "body"));
     if (*count == 0) co_return Done{};
     if (body.size() > bytes_max) {
-      co_return no(bad_provider_answer(job.attempt.target.provider,
-                                       fmt::format("it is longer than {} bytes", bytes_max)));
+      co_return no(judged_break(job, {.stage = "body",
+                                      .error = "malformed: too long",
+                                      .detail = fmt::format("more than {} bytes", bytes_max)}));
     }
   }
 }
@@ -168,19 +198,26 @@ Task<Done> Relay::deliver_whole(Job& job, net::ProviderExchange& provider) {
   const exchange::Span usage = note(job, reading);
   job.attempt.usage_is_final = true;
   if (reading.facts.is_error) {
-    mask(body, key_of(job));
+    mask(chars_of(body), key_of(job));
     Failure failure = judged_error_inside(job, body.bytes(), parts_.failures, parts_.reactor.now());
     job.attempt.provider_refused = true;
     job.attempt.provider_error = std::move(body);
     co_return no(std::move(failure));
   }
 
-  if (reading.facts.is_unreadable) {
-    co_return no(bad_provider_answer(job.attempt.target.provider, "it is not one JSON document"));
+  if (reading.facts.is_broken) {
+    mask(chars_of(body), key_of(job));
+    co_return no(judged_break(job, {.stage = "body",
+                                    .error = "malformed json",
+                                    .detail = "it is not one whole JSON object",
+                                    .arrived = body.bytes()}));
   }
   const bool is_wanted_elsewhere = !job.alternatives.empty() && may_need_request_again(job);
   if (is_wanted_elsewhere && is_of_no_use(job, reading)) {
-    co_return no(bad_provider_answer(job.attempt.target.provider, "it says nothing"));
+    co_return no(judged_break(job, {.stage = "body",
+                                    .error = "malformed json",
+                                    .detail = "it says nothing",
+                                    .arrived = body.bytes()}));
   }
 
   // The true cost is known: it is settled first, so that the answer can state it.
@@ -247,21 +284,22 @@ Task<Done> Relay::deliver_stream(Job& job, net::ProviderExchange& provider) {
     if (++stream.pieces % 64 == 0) co_await parts_.reactor.yield();
     if (job.record.caller_left) co_return Done{};
     if (pending.size() > limits_.event_bytes_max) {
-      co_return no(bad_provider_answer(
-          job.attempt.target.provider,
-          fmt::format("one event is longer than {} bytes", limits_.event_bytes_max)));
+      co_return no(judged_break(
+          job, {.stage = "stream",
+                .error = "malformed event: too long",
+                .detail = fmt::format("more than {} bytes", limits_.event_bytes_max)}));
     }
     const auto count =
         co_await provider.read_body(pending, parts_.reactor.after(limits_.idle_time_max));
     // After its end, how the connection closes is no matter of the answer's.
     if (!count && stream.has_ended) break;
-    if (!count) co_return no(broken(job, count.error(), "its answer was streamed"));
+    if (!count) co_return no(broken(job, count.error(), "stream"));
     if (*count == 0) break;
     job.attempt.streamed.bytes += static_cast<std::int64_t>(*count);
   }
   // A stream without its end is not an answer, whatever the connection says.
   if (!stream.has_ended && !stream.has_failed && job.record.finish_reason.empty()) {
-    co_return no(broken(job, {.io = net::IoError::closed}, "its answer was streamed"));
+    co_return no(broken(job, {.io = net::IoError::closed}, "stream"));
   }
   if (!stream.has_failed) note_soft_failures(job);
   if (stream.translated && !stream.has_failed) {
@@ -277,7 +315,6 @@ Task<Done> Relay::await_first_word(Job& job, net::ProviderExchange& provider,
                                    net::Buffer& pending) {
   const Instant due = job.attempt.answer_due;
   const Deadline kept_back_until = parts_.reactor.after(limits_.first_word_wait_max);
-  const std::string& name = job.attempt.target.provider;
   std::size_t position = 0;  // Looked at.
   std::size_t searched = 0;  // Of the event that is not whole yet.
   std::string joined;
@@ -287,26 +324,34 @@ Task<Done> Relay::await_first_word(Job& job, net::ProviderExchange& provider,
     if (!count && count.error().io == net::IoError::timed_out && parts_.reactor.now() < due) {
       co_return Done{};
     }
-    if (!count) co_return no(broken(job, count.error(), "its first word was awaited"));
-    if (*count == 0) {
-      co_return no(broken(job, {.io = net::IoError::closed}, "its first word was awaited"));
-    }
+    if (!count) co_return no(broken(job, count.error(), "read"));
+    if (*count == 0) co_return no(ended_without_a_word(job, pending.bytes()));
     job.attempt.streamed.bytes += static_cast<std::int64_t>(*count);
     const std::string_view bytes = pending.bytes();
     while (const std::size_t length = exchange::event_length(bytes.substr(position), searched)) {
-      const std::string_view data = exchange::event_data(bytes.substr(position, length), joined);
+      const std::string_view event = bytes.substr(position, length);
+      const std::string_view data = exchange::event_data(event, joined);
       position += length;
       searched = 0;
+      if (is_malformed(event, data)) co_return no(judged_event(job, event));
       if (data.empty()) continue;  // A comment.
       const auto reading = job.attempt.adapter->read_event(data, job.record.usage);
       if (reading.facts.is_error) co_return refused_in_stream(job, data);
-      if (reading.facts.is_end) {
-        co_return no(bad_provider_answer(name, "its stream ended before it said anything"));
-      }
+      if (reading.facts.is_end) co_return no(ended_without_a_word(job, {}));
       if (!job.attempt.adapter->is_beginning(data)) co_return Done{};
     }
     if (pending.size() > limits_.event_bytes_max) co_return Done{};
   }
+}
+
+/// The stream is over, and nothing of an answer was in it; `rest` is what was in no event.
+Failure Relay::ended_without_a_word(Job& job, std::string_view rest) const {
+  std::string masked(rest.substr(0, limits_.error_bytes_max));
+  mask(masked, key_of(job));
+  return judged_break(job, {.stage = "stream",
+                            .error = "closed",
+                            .detail = "it ended before it said anything",
+                            .arrived = masked});
 }
 
 /// An error where the first word was due: to the caller it is as good as one in the head. Whether
@@ -316,7 +361,7 @@ Done Relay::refused_in_stream(Job& job, std::string_view data) {
   net::Buffer body;
   std::memcpy(body.room(data.size() + net::kBufferPadding).data(), data.data(), data.size());
   body.add(data.size());
-  mask(body, key_of(job));
+  mask(chars_of(body), key_of(job));
   Failure failure = judged_error_inside(job, body.bytes(), parts_.failures, parts_.reactor.now());
   job.attempt.provider_error = std::move(body);
   return no(std::move(failure));
@@ -335,21 +380,22 @@ Task<Done> Relay::forward_events(Job& job, net::Buffer& pending, StreamState& st
     const std::string_view event = bytes.substr(position, length);
     const std::string_view data = exchange::event_data(event, joined);
     if (stream.has_failed) break;
-    if (is_cut_off(data)) {
-      const std::string_view before = bytes.substr(passed, position - passed);
-      if (auto done = co_await send_piece(job, before); !done) co_return done;
-      co_return no(
-          bad_provider_answer(job.attempt.target.provider, "an event of its stream is cut off"));
-    }
     const auto reading = job.attempt.adapter->read_event(data, job.record.usage);
     note(job, reading);
     if (job.attempt.soft_watch) job.attempt.soft_watch->event(exchange::event_data(event, joined));
     stream.has_ended = stream.has_ended || reading.facts.is_end;
+    if (!stream.has_ended && !reading.facts.is_error && is_malformed(event, data)) {
+      if (auto done = co_await send_before(job, stream, bytes.substr(passed, position - passed));
+          !done) {
+        co_return done;
+      }
+      co_return no(judged_event(job, event));
+    }
     if (stream.translated) {
       position += length;
       passed = position;
       if (reading.facts.is_error) {
-        if (auto done = co_await send_piece(job, stream.translated->out()); !done) co_return done;
+        if (auto done = co_await send_before(job, stream, {}); !done) co_return done;
         co_return no(judged_error_inside(job, data, parts_.failures, parts_.reactor.now()));
       }
       stream.translated->read(exchange::event_type(event), data);
@@ -391,6 +437,20 @@ Task<Done> Relay::forward_events(Job& job, net::Buffer& pending, StreamState& st
     co_return no(bad_provider_answer(job.attempt.target.provider, stream.translated->problem()));
   }
   co_return Done{};
+}
+
+/// What came before the event that is no answer any more.
+Task<Done> Relay::send_before(Job& job, StreamState& stream, std::string_view untouched) {
+  return send_piece(job,
+                    stream.translated ? std::string_view(stream.translated->out()) : untouched);
+}
+
+/// An event that is no JSON.
+Failure Relay::judged_event(Job& job, std::string_view event) const {
+  std::string masked(event.substr(0, limits_.error_bytes_max));
+  mask(masked, key_of(job));
+  return judged_break(
+      job, {.stage = "stream", .error = "malformed event", .detail = {}, .arrived = masked});
 }
 
 /// The provider's own error in a stream, with the verdict beside it.
@@ -437,7 +497,7 @@ Task<Done> Relay::read_error(Job& job, net::ProviderExchange& provider) {
   job.attempt.provider_refused = !is_timeout && (status < 500 || (is_json && read));
 
   // Some providers repeat the key that they refuse.
-  mask(body, key_of(job));
+  mask(chars_of(body), key_of(job));
   body.room(net::kBufferPadding);
   Failure failure = judged_answer(job, head, body.bytes(), parts_.failures, parts_.reactor.now());
   job.attempt.provider_error = std::move(body);
@@ -450,9 +510,11 @@ Failure Relay::broken(Job& job, const net::AnswerFailure& failure, std::string_v
     job.record.caller_left = job.caller.socket().hung_up();
     if (!job.record.caller_left) return draining();
   }
-  if (!failure.malformed.empty())
-    return bad_provider_answer(job.attempt.target.provider, failure.malformed);
-  return broken_off(failure.io, job.attempt.target.provider, stage);
+  if (!failure.malformed.empty()) {
+    return judged_break(job,
+                        {.stage = stage, .error = "malformed http", .detail = failure.malformed});
+  }
+  return judged_break(job, {.stage = stage, .error = words_of(failure.io)});
 }
 
 }  // namespace claviger::relay

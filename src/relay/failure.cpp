@@ -397,20 +397,13 @@ Failure not_connected(const net::ConnectFailure& failure, std::string_view provi
   return answer;
 }
 
-Failure broken_off(net::IoError error, std::string_view provider, std::string_view stage) {
-  const bool slow = error == net::IoError::timed_out;
-  ErrorAnswer answer{
-      .status = slow ? 504 : 502,
-      .code = slow ? "provider_timeout" : "provider_broke_off",
-      .message = slow ? fmt::format("{} did not go on in time while {}", provider, stage)
-                      : fmt::format("the connection with {} broke off while {}", provider, stage),
-      .at_fault = "provider",
-      .confidence = 0.6,
-      .say = fmt::format("{} did not answer to the end.", provider),
-      .remedy = "Try again; if it stays so, look at the provider's status page.",
-      .retry = Retry::yes};
-  answer.evidence.push_back(fmt::format("stage: {}; io: {}", stage, net::to_string(error)));
-  return answer;
+Failure caller_left_first(std::string_view provider) {
+  return ErrorAnswer{.status = 499,
+                     .code = "caller_left",
+                     .message = fmt::format("the caller left before {} was asked", provider),
+                     .at_fault = "app",
+                     .say = "The application hung up before it had its answer.",
+                     .remedy = "Give the application a longer time-out."};
 }
 
 Failure bad_provider_answer(std::string_view provider, std::string_view why) {

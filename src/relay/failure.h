@@ -75,7 +75,8 @@ Failure credential_gone();
 Failure runner_failed(const route::RunnerFailure& failure);
 Failure not_connected(const net::ConnectFailure& failure, std::string_view provider,
                       bool is_own_endpoint);
-Failure broken_off(net::IoError error, std::string_view provider, std::string_view stage);
+/// The caller has left before anything was sent.
+Failure caller_left_first(std::string_view provider);
 /// A stream that is ended because it brought more than was held for.
 Failure provider_overran(std::string_view provider);
 Failure bad_provider_answer(std::string_view provider, std::string_view why);

@@ -300,8 +300,7 @@ Task<Done> Relay::exchange_on(Job& job, const Address& address, std::string_view
   // Who has gone while a connection was made is not asked for.
   if (job.caller.socket().hung_up()) {
     job.record.caller_left = true;
-    co_return std::unexpected(
-        broken_off(net::IoError::cancelled, job.attempt.target.provider, "the caller left"));
+    co_return std::unexpected(caller_left_first(job.attempt.target.provider));
   }
 
   // From here to its end, whoever goes away takes the other side with them.
@@ -311,7 +310,7 @@ Task<Done> Relay::exchange_on(Job& job, const Address& address, std::string_view
   const bool may_have_answered =
       !sent && sent.error() != net::IoError::cancelled && job.attempt.reached_provider;
   if (!sent && !may_have_answered) {
-    co_return std::unexpected(broken(job, {.io = sent.error()}, "the request was sent"));
+    co_return std::unexpected(broken(job, {.io = sent.error()}, "write"));
   }
   if (sent) job.record.times.sent_us = since_start(job);
   std::string().swap(job.attempt.translated_body);
@@ -330,9 +329,9 @@ Task<Done> Relay::exchange_on(Job& job, const Address& address, std::string_view
   job.attempt.answer_due = due.at();
   const auto head = co_await provider.read_head("POST", due);
   if (!sent && (!head || provider.head().status < 400)) {
-    co_return std::unexpected(broken(job, {.io = sent.error()}, "the request was sent"));
+    co_return std::unexpected(broken(job, {.io = sent.error()}, "write"));
   }
-  if (!head) co_return std::unexpected(broken(job, head.error(), "its answer was awaited"));
+  if (!head) co_return std::unexpected(broken(job, head.error(), "read"));
   job.record.times.first_byte_us = since_start(job);
   job.record.provider_status = provider.head().status;
 

@@ -177,6 +177,7 @@ class Relay {
   Task<Done> read_whole(Job& job, net::ProviderExchange& provider, net::Buffer& body,
                         std::size_t bytes_max);
   Task<Done> await_first_word(Job& job, net::ProviderExchange& provider, net::Buffer& pending);
+  Failure ended_without_a_word(Job& job, std::string_view rest) const;
   Done refused_in_stream(Job& job, std::string_view data);
   Task<Done> forward_events(Job& job, net::Buffer& pending, StreamState& stream);
   Task<Done> pass_on_error(Job& job, std::string_view event);
@@ -185,6 +186,8 @@ class Relay {
   Task<void> answer_error(net::ServerConnection& caller, const api::Dialect& dialect,
                           Failure failure, Job* job);
   void add_job_headers(net::http::HeadWriter& head, const Job& job) const;
+  Task<Done> send_before(Job& job, StreamState& stream, std::string_view untouched);
+  Failure judged_event(Job& job, std::string_view event) const;
   Failure broken(Job& job, const net::AnswerFailure& failure, std::string_view stage) const;
 
   // The record (relay.cpp).

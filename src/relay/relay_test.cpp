@@ -4,6 +4,7 @@
 
 #include "relay/relay.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -390,7 +391,7 @@ TEST_F(RelayTest, AStreamThatDiesEndsWithAnHonestErrorAndCostsItsHold) {
   provider_closes_ = true;
   const std::string answer = ask(kAskStream);
   EXPECT_THAT(answer, HasSubstr(R"("content":"he")"));
-  EXPECT_THAT(answer, HasSubstr("provider_broke_off"));
+  EXPECT_THAT(answer, HasSubstr("host_crashed"));
   EXPECT_THAT(answer, Not(HasSubstr("[DONE]")));
   EXPECT_EQ(record().cost_state, record::CostState::estimated);
   EXPECT_EQ(record().cost, record().held);
@@ -873,9 +874,57 @@ TEST_F(RelayTest, ATranslatedStreamThatDiesEndsWithAnErrorOfTheCallersDialect) {
   const std::string answer = ask(kMessagesStream, "/v1/messages");
   EXPECT_THAT(answer, HasSubstr(R"("text":"he")"));
   EXPECT_THAT(answer, HasSubstr("event: error\ndata: {\"type\":\"error\""));
-  EXPECT_THAT(answer, HasSubstr("provider_broke_off"));
+  EXPECT_THAT(answer, HasSubstr("host_crashed"));
   EXPECT_THAT(answer, Not(HasSubstr("message_stop")));
   EXPECT_EQ(balance().spent, record().held);
+}
+
+/// One way in which a stream can go wrong, and what is said of it.
+struct BrokenStream {
+  std::string_view what;
+  std::string bytes;
+  std::string_view cause;
+};
+
+TEST_F(RelayTest, AStreamThatGoesWrongIsJudgedByTheEngineInEveryDialect) {
+  const std::string begin = chunk("data: {\"choices\":[{\"delta\":{\"content\":\"he\"}}]}\n\n");
+  const BrokenStream ways[] = {
+      {"an event that is cut", "data: {\"choices\":[{\"del\n\n", "bad_provider_answer"},
+      {"a page", "<html><body>502 Bad Gateway</body></html>\n\n", "bad_provider_answer"},
+      {"an error in llama.cpp's form",
+       "error: {\"code\":400,\"message\":\"the request exceeds the available context size\","
+       "\"type\":\"exceed_context_size_error\"}\n\n",
+       "context_overflow"},
+      {"an error without framing",
+       "{\"error\":{\"message\":\"Incorrect API key provided\",\"code\":\"invalid_api_key\"}}\n\n",
+       "key_invalid"}};
+  const std::pair<std::string, std::string> callers[] = {
+      {kAskStream, "/v1/chat/completions"},
+      {kMessagesStream, "/v1/messages"},
+      {kAskGemini, "/v1beta/models/box%2Fm:streamGenerateContent?alt=sse"}};
+  for (const BrokenStream& way : ways) {
+    for (const auto& [body, path] : callers) {
+      SCOPED_TRACE(fmt::format("{} at {}", way.what, path));
+      provider_says_ = {stream_head(), begin, chunk(way.bytes), "0\r\n\r\n"};
+      const std::string answer = ask(body, path);
+      EXPECT_THAT(answer, HasSubstr("he"));
+      EXPECT_THAT(answer, HasSubstr(fmt::format(R"("cause":"{}")", way.cause)));
+      EXPECT_THAT(answer, HasSubstr("stage: stream"));
+      EXPECT_THAT(answer, Not(HasSubstr("[DONE]")));
+      EXPECT_THAT(answer, Not(HasSubstr("message_stop")));
+      EXPECT_EQ(record().error_code, way.cause);
+      EXPECT_FALSE(record().judgement.suspects.empty());
+    }
+  }
+}
+
+TEST_F(RelayTest, AWholeAnswerThatIsNoWholeJsonIsAnErrorAndNotPassedOn) {
+  provider_says_ = {json_answer(R"({"choices":[{"message":{"content":"hel)")};
+  const std::string answer = ask(kAsk);
+  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 502"));
+  EXPECT_THAT(answer, HasSubstr("\"cause\":\"bad_provider_answer\""));
+  EXPECT_THAT(record().judgement.evidence, Contains(HasSubstr("stage: body")));
+  EXPECT_EQ(record().cost, record().held);
 }
 
 TEST_F(RelayTest, AnErrorInATranslatedStreamIsSaidAndNotDressedUp) {
@@ -932,7 +981,7 @@ TEST_F(RelayTest, AStreamThatEndsWithoutAWordIsNoAnswer) {
       "0\r\n\r\n"};
   const std::string answer = ask(kAskStream);
   EXPECT_THAT(answer, HasSubstr("HTTP/1.1 502"));
-  EXPECT_THAT(answer, HasSubstr("bad_provider_answer"));
+  EXPECT_THAT(answer, HasSubstr("before it said anything"));
 }
 
 TEST_F(RelayTest, AnEventThatIsCutOffIsNotPassedOn) {
@@ -942,7 +991,7 @@ TEST_F(RelayTest, AnEventThatIsCutOffIsNotPassedOn) {
                     "0\r\n\r\n"};
   const std::string answer = ask(kAskStream);
   EXPECT_THAT(answer, HasSubstr(R"("content":"he")"));
-  EXPECT_THAT(answer, HasSubstr("cut off"));
+  EXPECT_THAT(answer, HasSubstr("malformed event"));
   EXPECT_THAT(answer, Not(HasSubstr(R"({"choices":[{"del)"
                                     "\n")));
 }

@@ -217,7 +217,7 @@ TEST_P(SurfacesTest, ASilentProviderIsSettledOnce) {
   auto pieces = streamed_answer(1);
   pieces.emplace_back("WAIT");
   scripts_ = {{.pieces = pieces}};
-  EXPECT_THAT(stream(), ::testing::HasSubstr("provider_timeout"));
+  EXPECT_THAT(stream(), ::testing::HasSubstr("host_timeout"));
   expect_money_came_first(1);
 }
 

@@ -9,6 +9,7 @@
 #include "relay/relay.h"
 #include "relay/settlement.h"
 #include "relay/stream_state.h"
+#include "relay/verdicts.h"
 
 namespace claviger::relay {
 namespace {
@@ -107,8 +108,10 @@ Done Relay::write_translated(Job& job) {
 Task<Done> Relay::deliver_translated(Job& job, std::string_view body) {
   auto answer = job.attempt.translation->read_whole(body);
   if (!answer) {
-    co_return no(
-        bad_provider_answer(job.attempt.target.provider, "it is no answer of its dialect"));
+    co_return no(judged_break(job, {.stage = "body",
+                                    .error = "malformed envelope",
+                                    .detail = "it is no answer of its dialect",
+                                    .arrived = body}));
   }
   if (answer->created_s == 0)
     answer->created_s = unix_micros(parts_.reactor.clock().wall_now()) / 1'000'000;

@@ -63,10 +63,21 @@ fault::Verdict judge_among_neighbours(const Job& job, fault::Observation& seen,
   return judge(book, seen);
 }
 
+/// How far the answer had come.
+std::string progress_of(const Job& job) {
+  if (job.attempt.streamed.bytes > 0) {
+    return fmt::format("reached: stream, {} bytes of the answer", job.attempt.streamed.bytes);
+  }
+  if (job.record.times.first_byte_us >= 0) return "reached: answer";
+  if (job.record.times.sent_us >= 0) return "reached: request sent";
+  return {};
+}
+
 Failure failure_of(const Job& job, const fault::Verdict& verdict, int status, std::string message) {
   ErrorAnswer answer{
       .status = status, .code = std::string(verdict.cause), .message = std::move(message)};
   take_over(verdict, answer);
+  if (job.attempt.streamed.bytes > 0) answer.evidence.push_back(progress_of(job));
   if (!job.record.provider_request_id.empty()) {
     answer.evidence.push_back("provider request id: " + job.record.provider_request_id);
   }
@@ -169,6 +180,32 @@ Failure judged_error_inside(const Job& job, std::string_view json, fault::Failur
   return failure_of(job, verdict, status_inside(json),
                     fmt::format("{} answered with an error inside a good status: {}", seen.provider,
                                 words.empty() ? verdict.say : words));
+}
+
+Failure judged_break(const Job& job, const Break& seen_break) {
+  constexpr fault::HeaderField kEventStream = {"content-type", "text/event-stream"};
+  constexpr int kBadGateway = 502;
+  constexpr int kGatewayTimeout = 504;
+  fault::Observation seen = observation_of(job);
+  seen.transport = {.stage = seen_break.stage,
+                    .error = seen_break.error,
+                    .detail = seen_break.detail,
+                    .bytes_in = job.attempt.streamed.bytes};
+  seen.status = job.record.provider_status;
+  seen.body = seen_break.arrived;
+  if (seen_break.stage == "stream") seen.headers = {&kEventStream, 1};
+  const fault::Verdict verdict = judge(fault::RuleBook::embedded(), seen);
+  const std::string& provider = job.attempt.target.provider;
+  const bool is_late = seen_break.error == "timed out";
+  std::string message =
+      is_late ? fmt::format("{} did not go on in time ({})", provider, seen_break.stage)
+              : fmt::format("the answer of {} broke off ({}: {})", provider, seen_break.stage,
+                            seen_break.error);
+  if (!seen_break.detail.empty()) message += fmt::format(": {}", seen_break.detail);
+  Failure failure =
+      failure_of(job, verdict, is_late ? kGatewayTimeout : kBadGateway, std::move(message));
+  if (job.attempt.streamed.bytes == 0) failure->evidence.push_back(progress_of(job));
+  return failure;
 }
 
 Failure judged_connection(const Job& job, const net::ConnectFailure& failure) {

@@ -48,6 +48,16 @@ Failure judged_answer(const Job& job, const AnswerHead& head, std::string_view b
 Failure judged_error_inside(const Job& job, std::string_view json, fault::FailureWindow* failures,
                             Instant now);
 
+/// How an answer broke once a connection stood.
+struct Break {
+  std::string_view stage;    ///< write, read (nothing came yet), body or stream.
+  std::string_view error;    ///< "reset", "closed", "timed out", "malformed event", …
+  std::string_view detail;   ///< What is wrong with it, in words.
+  std::string_view arrived;  ///< What could not be read, the key masked; may be empty.
+};
+/// Judged like any other failure, with the stage as evidence. 504 where time ran out, else 502.
+Failure judged_break(const Job& job, const Break& seen_break);
+
 /// No connection: whether that is the network's, the owner's or the gateway's to mend.
 Failure judged_connection(const Job& job, const net::ConnectFailure& failure);
 

@@ -81,7 +81,7 @@ AnswerReading AnthropicAdapter::read_answer(Operation operation, std::string_vie
   AnswerReading reading;
   JsonTree tree;
   if (!tree.read(body)) {
-    reading.facts.is_unreadable = operation == Operation::chat;
+    reading.facts.is_broken = is_cut_off(body);
     return reading;
   }
   const JsonNode root = tree.root();

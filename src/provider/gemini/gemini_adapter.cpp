@@ -132,7 +132,7 @@ AnswerReading GeminiAdapter::read_answer(Operation operation, std::string_view b
   JsonTree tree;
   if (tree.read(body)) return read_response(tree.root(), body, {});
   AnswerReading reading;
-  reading.facts.is_unreadable = operation == Operation::chat;
+  reading.facts.is_broken = is_cut_off(body);
   return reading;
 }
 
