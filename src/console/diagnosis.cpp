@@ -72,7 +72,7 @@ std::vector<fault::Suspect> suspects_on_record(const record::Record& record) {
          .confidence = judged.confidence_permille / static_cast<double>(record::permille_max)});
     sum += suspects.back().confidence;
   }
-  const auto usual = fault::suspects_of(book, *party, record.error_code,
+  auto usual = fault::suspects_of(book, *party, record.error_code,
                                         suspects.empty() ? confidence_in(record) : sum);
   if (suspects.empty()) return usual;
   for (const fault::Suspect& suspect : usual) {

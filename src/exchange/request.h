@@ -165,8 +165,8 @@ struct AnswerFacts {
     Span tool_calls;  ///< The array.
   };
   Said said;
-  bool is_empty = false;       ///< Of a whole answer to a chat: nothing is in it.
-  std::string error_message;   ///< For is_error; bounded to 1 KiB.
+  bool is_empty = false;      ///< Of a whole answer to a chat: nothing is in it.
+  std::string error_message;  ///< For is_error; bounded to 1 KiB.
   std::string error_code;
 };
 

@@ -26,7 +26,10 @@ std::uint64_t number_of(Certainty certainty) {
 void pack_hold(Packer& out, const StoredHold& hold, const StoredHold& previous) {
   out.id(hold.attempt.request, previous.attempt.request);
   out.natural(hold.attempt.number);
-  out.integer(unix_micros(hold.opened_at) - unix_micros(previous.opened_at));
+  // Wraps as its reading does: a block that somebody else wrote may hold any two times.
+  out.integer(
+      static_cast<std::int64_t>(static_cast<std::uint64_t>(unix_micros(hold.opened_at)) -
+                                static_cast<std::uint64_t>(unix_micros(previous.opened_at))));
   out.integer(hold.held.nanos());
   if (hold.budgets == previous.budgets) {
     out.natural(kSameBudgets);
