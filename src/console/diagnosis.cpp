@@ -73,7 +73,7 @@ std::vector<fault::Suspect> suspects_on_record(const record::Record& record) {
     sum += suspects.back().confidence;
   }
   auto usual = fault::suspects_of(book, *party, record.error_code,
-                                        suspects.empty() ? confidence_in(record) : sum);
+                                  suspects.empty() ? confidence_in(record) : sum);
   if (suspects.empty()) return usual;
   for (const fault::Suspect& suspect : usual) {
     if (std::ranges::find(suspects, suspect.party, &fault::Suspect::party) == suspects.end()) {
