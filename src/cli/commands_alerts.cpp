@@ -73,12 +73,8 @@ Outcome<void> alert_show(Session& session, const Arguments& arguments) {
   if (auto shown = session.show_object(*said, kAlertDetails); !shown || session.as_json) {
     return shown;
   }
-  const auto* const deliveries = said->value.get_object().if_contains("deliveries");
-  if (deliveries == nullptr || !deliveries->is_array() || deliveries->get_array().empty()) {
-    return {};
-  }
-  say("");
-  return session.show_list({.text = {}, .value = {{"data", *deliveries}}}, kDeliveryColumns, "");
+  session.show_part(said->value, "deliveries", kDeliveryColumns);
+  return {};
 }
 
 Outcome<void> alert_ack(Session& session, const Arguments& arguments) {

@@ -30,26 +30,6 @@ const std::vector<Column> kShareColumns = {{"ID", "id"},
                                            {"SINCE", "created_at", Form::moment},
                                            {"UNTIL", "expires_at", Form::moment}};
 
-/// The member `name` as a list under a title, where there is anything in it.
-Outcome<void> show_part(Session& session, const json::value& said, std::string_view name,
-                        const std::vector<Column>& columns) {
-  const auto* const list = said.get_object().if_contains({name.data(), name.size()});
-  if (list == nullptr || !list->is_array() || list->get_array().empty()) return {};
-  say("");
-  return session.show_list({.text = {}, .value = {{"data", *list}}}, columns, "");
-}
-
-void show_lines(const json::value& said, std::string_view name, std::string_view title) {
-  const auto* const list = said.get_object().if_contains({name.data(), name.size()});
-  if (list == nullptr || !list->is_array() || list->get_array().empty()) return;
-  say(fmt::format("\n{}", title));
-  for (const json::value& line : list->get_array()) {
-    if (!line.is_string()) continue;
-    const std::string_view text(line.get_string().data(), line.get_string().size());
-    say(fmt::format("  {}", printable(text)));
-  }
-}
-
 Outcome<void> show_diagnosis(Session& session, const Session::Said& said) {
   if (session.as_json) return session.show(said, "");
   const json::value& value = said.value;
@@ -59,14 +39,12 @@ Outcome<void> show_diagnosis(Session& session, const Session::Said& said) {
   if (!remedy.empty()) say(fmt::format("To do: {}", printable(remedy)));
   say(fmt::format("\n{} to {}: {}", text_of(value, "request"),
                   printable(cell_of(value, {"", "model"})), text_of(value, "outcome")));
-  for (const auto& [name, columns] :
-       {std::pair("timeline", &kStageColumns), std::pair("attempts", &kAttemptColumns)}) {
-    if (auto shown = show_part(session, value, name, *columns); !shown) return shown;
-  }
-  show_lines(value, "evidence", "EVIDENCE");
-  if (auto shown = show_part(session, value, "probes", kProbeColumns); !shown) return shown;
-  show_lines(value, "because", "WHAT THAT MEANS");
-  if (auto shown = show_part(session, value, "suspects", kSuspectColumns); !shown) return shown;
+  session.show_part(value, "timeline", kStageColumns);
+  session.show_part(value, "attempts", kAttemptColumns);
+  say_lines(list_in(value, "evidence"), "EVIDENCE");
+  session.show_part(value, "probes", kProbeColumns);
+  say_lines(list_in(value, "because"), "WHAT THAT MEANS");
+  session.show_part(value, "suspects", kSuspectColumns);
   const auto* const inconclusive = value.get_object().if_contains("inconclusive");
   if (inconclusive != nullptr && inconclusive->is_bool() && inconclusive->get_bool() &&
       text_of(value, "outcome") == "failed") {

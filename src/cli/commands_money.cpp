@@ -142,30 +142,29 @@ std::string budget_path(const Arguments& arguments) {
   return fmt::format("/budgets/{}", percent_encoded(arguments.subject));
 }
 
-/// The list `name` of `object`; null where there is none, or nothing in it.
-const json::array* list_in(const json::value& object, std::string_view name) {
-  const auto* const list = object.get_object().if_contains(name);
-  if (list == nullptr || !list->is_array() || list->get_array().empty()) return nullptr;
-  return &list->get_array();
-}
-
 /// Who else was suspected, and what was seen.
-Outcome<void> show_grounds(const Session& session, const json::value& request) {
+void show_grounds(const Session& session, const json::value& request) {
   const json::array* const suspects = list_in(request, "suspects");
   if (suspects != nullptr && suspects->size() > 1) {
-    say("");
-    const json::value table = {{"data", *suspects}};
-    if (auto shown = session.show_list({.text = {}, .value = table}, kSuspectColumns, ""); !shown) {
-      return shown;
+    session.show_part(request, "suspects", kSuspectColumns);
+  }
+  say_lines(list_in(request, "evidence"), "SEEN");
+}
+
+/// What it consumed by kind: with what each kind cost, where the prices of then are still known.
+void show_kinds(const Session& session, const json::value& request) {
+  if (list_in(request, "lines") != nullptr) {
+    return session.show_part(request, "lines", kLineColumns);
+  }
+  json::array kinds;
+  for (const char* const group : {"tokens", "pieces"}) {
+    const auto* const members = request.get_object().if_contains(group);
+    if (members == nullptr || !members->is_object()) continue;
+    for (const auto& [kind, units] : members->get_object()) {
+      kinds.push_back({{"kind", kind}, {"units", units}});
     }
   }
-  const json::array* const evidence = list_in(request, "evidence");
-  if (evidence == nullptr) return {};
-  say("\nSEEN");
-  for (const json::value& line : *evidence) {
-    if (line.is_string()) say(printable(std::string_view(line.get_string())));
-  }
-  return {};
+  session.show_part({{"kinds", std::move(kinds)}}, "kinds", kKindColumns);
 }
 
 }  // namespace
@@ -303,26 +302,6 @@ Outcome<void> requests_list(Session& session, const Arguments& arguments) {
   return session.show_list(*said, kRequestColumns, "There were no such requests");
 }
 
-/// What it consumed by kind: with what each kind cost, where the prices of then are still known.
-Outcome<void> show_kinds(Session& session, const boost::json::object& request) {
-  const auto* const lines = request.if_contains("lines");
-  if (lines != nullptr && lines->is_array() && !lines->get_array().empty()) {
-    say("");
-    return session.show_list({.text = {}, .value = {{"data", *lines}}}, kLineColumns, "");
-  }
-  boost::json::array kinds;
-  for (const char* const group : {"tokens", "pieces"}) {
-    const auto* const members = request.if_contains(group);
-    if (members == nullptr || !members->is_object()) continue;
-    for (const auto& [kind, units] : members->get_object()) {
-      kinds.push_back({{"kind", kind}, {"units", units}});
-    }
-  }
-  if (kinds.empty()) return {};
-  say("");
-  return session.show_list({.text = {}, .value = {{"data", std::move(kinds)}}}, kKindColumns, "");
-}
-
 Outcome<void> request_show(Session& session, const Arguments& arguments) {
   const auto said =
       session.ask("GET", fmt::format("/requests/{}", percent_encoded(arguments.subject)));
@@ -338,12 +317,10 @@ Outcome<void> request_show(Session& session, const Arguments& arguments) {
       return shown;
     }
   }
-  if (auto shown = show_grounds(session, said->value); !shown) return shown;
-  if (auto shown = show_kinds(session, said->value.get_object()); !shown) return shown;
-  const auto* const holds = said->value.get_object().if_contains("holds");
-  if (holds == nullptr || !holds->is_array() || holds->get_array().empty()) return {};
-  say("");
-  return session.show_list({.text = {}, .value = {{"data", *holds}}}, kHoldColumns, "");
+  show_grounds(session, said->value);
+  show_kinds(session, said->value);
+  session.show_part(said->value, "holds", kHoldColumns);
+  return {};
 }
 
 }  // namespace claviger::cli

@@ -54,6 +54,20 @@ std::string sentence_of(const ServerAnswer& answer) {
   return remedy.empty() ? message : fmt::format("{}. To do: {}", message, remedy);
 }
 
+void say_table(const json::array& rows, const std::vector<Column>& columns) {
+  Table table;
+  for (const Column& column : columns) {
+    table.add_column(column.title, column.form == Column::Form::usd ? Align::right : Align::left);
+  }
+  for (const json::value& item : rows) {
+    std::vector<std::string> cells;
+    cells.reserve(columns.size());
+    for (const Column& column : columns) cells.push_back(cell_of(item, column));
+    table.add_row(std::move(cells));
+  }
+  say(table.text());
+}
+
 }  // namespace
 
 void say(std::string_view line) {
@@ -117,18 +131,30 @@ Outcome<void> Session::show_list(const Said& said, const std::vector<Column>& co
     say(empty);
     return {};
   }
-  Table table;
-  for (const Column& column : columns) {
-    table.add_column(column.title, column.form == Column::Form::usd ? Align::right : Align::left);
-  }
-  for (const json::value& item : data->get_array()) {
-    std::vector<std::string> cells;
-    cells.reserve(columns.size());
-    for (const Column& column : columns) cells.push_back(cell_of(item, column));
-    table.add_row(std::move(cells));
-  }
-  say(table.text());
+  say_table(data->get_array(), columns);
   return {};
+}
+
+void Session::show_part(const json::value& object, std::string_view name,
+                        const std::vector<Column>& columns) const {
+  const json::array* const list = list_in(object, name);
+  if (list == nullptr) return;
+  say("");
+  say_table(*list, columns);
+}
+
+const json::array* list_in(const json::value& object, std::string_view name) {
+  const json::value* const list = member(object, name);
+  if (list == nullptr || !list->is_array() || list->get_array().empty()) return nullptr;
+  return &list->get_array();
+}
+
+void say_lines(const json::array* texts, std::string_view title) {
+  if (texts == nullptr) return;
+  say(fmt::format("\n{}", title));
+  for (const json::value& line : *texts) {
+    if (line.is_string()) say(fmt::format("  {}", printable(std::string_view(line.get_string()))));
+  }
 }
 
 Outcome<void> Session::show_object(const Said& said, const std::vector<Column>& columns) const {

@@ -51,6 +51,10 @@ class Session {
   /// With --json exactly what the server said; else a table of `data`, or `empty`.
   Outcome<void> show_list(const Said& said, const std::vector<Column>& columns,
                           std::string_view empty) const;
+  /// The member `name` of an object as a table behind an empty line; nothing where it is no list,
+  /// or nothing is in it. For people: what programs read has been said as a whole.
+  void show_part(const json::value& object, std::string_view name,
+                 const std::vector<Column>& columns) const;
   /// With --json exactly what the server said; else one line for each column.
   Outcome<void> show_object(const Said& said, const std::vector<Column>& columns) const;
   /// With --json exactly what the server said; else `sentence`.
@@ -64,6 +68,10 @@ class Session {
 std::string text_of(const json::value& object, std::string_view name);
 /// A member as people read it.
 std::string cell_of(const json::value& object, const Column& column);
+/// The list `name` of an object; null where it is none, or nothing is in it.
+const json::array* list_in(const json::value& object, std::string_view name);
+/// The texts of such a list behind an empty line and a title, a line each; nothing for null.
+void say_lines(const json::array* texts, std::string_view title);
 /// To standard output, with a line's end.
 void say(std::string_view line);
 

@@ -99,6 +99,7 @@ class AnswerReader {
   exchange::Span place_of(const char* begin, value& object) const;
   exchange::Span span_of(std::string_view part) const;
   exchange::Span inside_string(value& inner) const;
+  bool is_something(value& inner) const;
 
   AnswerReading& reading_;
   std::string_view text_;
@@ -253,9 +254,7 @@ bool AnswerReader::message(value& inner) {
   AnswerFacts::Said ignored;
   AnswerFacts::Said& said = is_first_choice_ ? reading_.facts.said : ignored;
   return each_field(inner.get_object(), [&](std::string_view key, value part) {
-    const bool is_string = is(part, json_type::string);
-    const bool is_something = is_string ? !inside_string(part).empty() : !is(part, json_type::null);
-    says_something_ = says_something_ || (key != "role" && is_something);
+    says_something_ = says_something_ || (key != "role" && is_something(part));
     if (key == "content") said.text = inside_string(part);
     if (key == "refusal") said.refusal = inside_string(part);
     if (key == "tool_calls" && is(part, json_type::array)) {
@@ -268,6 +267,17 @@ bool AnswerReader::message(value& inner) {
     }
     return true;
   });
+}
+
+/// No null, and no empty string, list or object: some servers write all fields that there are.
+bool AnswerReader::is_something(value& inner) const {
+  if (is(inner, json_type::null)) return false;
+  const std::string_view token = trimmed(inner.raw_json_token());
+  if (token == "\"\"") return false;
+  if (token != "[" && token != "{") return true;
+  const std::string_view rest = text_.substr(span_of(token).end);
+  const std::size_t next = rest.find_first_not_of(" \n\r\t");
+  return next != std::string_view::npos && rest[next] != ']' && rest[next] != '}';
 }
 
 exchange::Span AnswerReader::span_of(std::string_view part) const {
@@ -355,7 +365,10 @@ bool is_beginning(std::string_view data) {
   for (const exchange::JsonNode& choice : root["choices"]) {
     if (choice["finish_reason"].says_something() || !choice["text"].text().empty()) return false;
     for (const exchange::JsonNode& part : choice["delta"]) {
-      const bool is_empty = part.is_string() ? part.text().empty() : !part.says_something();
+      const bool is_list = part.is_array() || part.is_object();
+      const bool is_empty = part.is_string() ? part.text().empty()
+                            : is_list        ? part.size() == 0
+                                             : !part.says_something();
       if (part.key() != "role" && !is_empty) return false;
     }
   }

@@ -293,6 +293,9 @@ TEST(Answer, WhatSaysNothingOrIsNoJsonIsTold) {
   EXPECT_TRUE(facts(R"({"id":"1","choices":[]})").is_empty);
   EXPECT_TRUE(facts(R"({"choices":[{"message":{"role":"assistant","content":null}}]})").is_empty);
   EXPECT_TRUE(facts(R"({"choices":[{"message":{"role":"assistant","content":""}}]})").is_empty);
+  EXPECT_TRUE(facts(R"({"choices":[{"message":{"role":"assistant","content":"","tool_calls":[ ],)"
+                    R"("annotations":[],"audio":null,"x":{}}}]})")
+                  .is_empty);
   EXPECT_FALSE(facts(R"({"choices":[{"message":{"content":"a"}}]})").is_empty);
   EXPECT_FALSE(
       facts(R"({"choices":[{"message":{"content":""}},{"message":{"content":"b"}}]})").is_empty);
@@ -314,6 +317,7 @@ TEST(Answer, ABeginningIsWhatHasNothingOfTheAnswerYet) {
       R"({"choices":[{"delta":{"role":"assistant","content":""},"finish_reason":null}]})"));
   EXPECT_TRUE(is_beginning(
       R"({"choices":[{"delta":{"role":"assistant","content":null,"refusal":null}}]})"));
+  EXPECT_TRUE(is_beginning(R"({"choices":[{"delta":{"content":"","tool_calls":[]}}]})"));
   EXPECT_TRUE(is_beginning(R"({"choices":[],"prompt_filter_results":[{}]})"));
   EXPECT_FALSE(is_beginning(R"({"choices":[{"delta":{"content":"a"}}]})"));
   EXPECT_FALSE(is_beginning(R"({"choices":[{"delta":{"reasoning_content":"a"}}]})"));

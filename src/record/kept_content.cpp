@@ -22,14 +22,14 @@ std::string bound_to(RequestId request, OwnerId owner) {
 }
 
 /// The path's length in 8 bytes, the path, the body.
-std::string packed(const Content& content) {
+std::string packed(const ContentView& content) {
   std::string plain;
   plain.reserve(8 + content.path.size() + content.body.size());
   append_number(plain, content.path.size());
   return plain.append(content.path).append(content.body);
 }
 
-std::string sealed_with(const vault::ContentBox& box, const Content& content) {
+std::string sealed_with(const vault::ContentBox& box, const ContentView& content) {
   std::string plain = packed(content);
   std::string sealed = box.seal(plain, bound_to(content.request, content.owner));
   wipe(plain.data(), plain.size());
@@ -75,7 +75,7 @@ std::optional<Keeping> keeping_named(std::string_view name) {
 ContentKeeper::ContentKeeper(const Clock& clock, ContentStore& store, vault::ContentBox box)
     : clock_(clock), store_(store), stored_box_(std::move(box)) {}
 
-void ContentKeeper::keep(const Content& content, Ending ending) {
+void ContentKeeper::keep(const ContentView& content, Ending ending) {
   KeepingTerms terms;
   {
     const std::lock_guard lock(mutex_);
@@ -89,7 +89,7 @@ void ContentKeeper::keep(const Content& content, Ending ending) {
   if (terms.keeping == Keeping::stored) keep_stored(content, terms.days);
 }
 
-void ContentKeeper::keep_in_memory(const Content& content) {
+void ContentKeeper::keep_in_memory(const ContentView& content) {
   std::list<InMemory> one;
   one.push_back({.request = content.request,
                  .owner = content.owner,
@@ -106,7 +106,7 @@ void ContentKeeper::keep_in_memory(const Content& content) {
   }
 }
 
-void ContentKeeper::keep_stored(const Content& content, int days) {
+void ContentKeeper::keep_stored(const ContentView& content, int days) {
   const WallTime now = clock_.wall_now();
   SealedContent sealed{.request = content.request,
                        .owner = content.owner,
@@ -168,21 +168,24 @@ Result<void> ContentKeeper::set_terms(std::unordered_map<OwnerId, KeepingTerms> 
 }
 
 Result<std::optional<Content>> ContentKeeper::find(RequestId request) {
+  // Opened without the lock: requests that end must not wait for it.
+  std::optional<InMemory> in_memory;
+  std::optional<SealedContent> sealed;
   {
     const std::lock_guard lock(mutex_);
     const auto found = std::ranges::find(in_memory_, request, &InMemory::request);
-    if (found != in_memory_.end() && found->expires_at > clock_.now()) {
-      return opened_with(memory_box_, request, found->owner, found->sealed);
-    }
+    if (found != in_memory_.end() && found->expires_at > clock_.now()) in_memory = *found;
     const auto waits = std::ranges::find(waiting_, request, &SealedContent::request);
-    if (waits != waiting_.end()) {
-      return opened_with(stored_box_, request, waits->owner, waits->sealed);
-    }
+    if (waits != waiting_.end()) sealed = *waits;
   }
-  const auto stored = store_.find(request);
-  if (!stored) return std::unexpected(stored.error());
-  if (!*stored || (*stored)->expires_at <= clock_.wall_now()) return std::nullopt;
-  return opened_with(stored_box_, request, (*stored)->owner, (*stored)->sealed);
+  if (in_memory) return opened_with(memory_box_, request, in_memory->owner, in_memory->sealed);
+  if (!sealed) {
+    auto stored = store_.find(request);
+    if (!stored) return std::unexpected(stored.error());
+    sealed = std::move(*stored);
+  }
+  if (!sealed || sealed->expires_at <= clock_.wall_now()) return std::nullopt;
+  return opened_with(stored_box_, request, sealed->owner, sealed->sealed);
 }
 
 Result<void> ContentKeeper::tick() {

@@ -57,6 +57,14 @@ struct Content {
   std::string body;
 };
 
+/// The same, as it is kept: nothing is copied of what is not.
+struct ContentView {
+  RequestId request;
+  OwnerId owner;
+  std::string_view path;
+  std::string_view body;
+};
+
 struct SealedContent {
   RequestId request;
   OwnerId owner;
@@ -91,7 +99,7 @@ class ContentKeeper {
 
   /// Keeps what its owner's terms say and forgets the rest. Seals on the caller's thread; locks
   /// for as long as a pointer takes to be put in place.
-  void keep(const Content& content, Ending ending);
+  void keep(const ContentView& content, Ending ending);
 
   /// Of all owners; those that are not named keep nothing. What is kept of an owner whose terms
   /// became narrower goes at once. Errors: unavailable, where the store did not delete; then the
@@ -112,8 +120,8 @@ class ContentKeeper {
     Instant expires_at;
     std::string sealed;
   };
-  void keep_in_memory(const Content& content);
-  void keep_stored(const Content& content, int days);
+  void keep_in_memory(const ContentView& content);
+  void keep_stored(const ContentView& content, int days);
   // Under the lock:
   bool is_kept(OwnerId owner, Keeping keeping) const;
   void forget_in_memory(OwnerId owner);

@@ -33,7 +33,7 @@ class StoreDouble final : public ContentStore {
 
 class KeptContent : public testing::Test {
  protected:
-  static Content content(std::uint64_t number, OwnerId owner = kAda) {
+  static ContentView content(std::uint64_t number, OwnerId owner = kAda) {
     return {.request = {7, number},
             .owner = owner,
             .path = "/v1/chat/completions",
@@ -127,8 +127,9 @@ TEST_F(KeptContent, AStoreThatFailsLosesNothingWithinTheBound) {
 
 TEST_F(KeptContent, MemoryIsBoundedAndTheOldestGoes) {
   set(Keeping::failed);
-  Content large = content(0);
-  large.body.assign(kept_request_bytes_max - large.path.size(), 'x');
+  ContentView large = content(0);
+  const std::string body(kept_request_bytes_max, 'x');
+  large.body = std::string_view(body).substr(large.path.size());
   const std::uint64_t fits = kept_memory_bytes_max / kept_request_bytes_max;
   for (std::uint64_t number = 0; number <= fits; ++number) {
     large.request = {7, number};
@@ -136,7 +137,7 @@ TEST_F(KeptContent, MemoryIsBoundedAndTheOldestGoes) {
   }
   EXPECT_FALSE(has(0));
   EXPECT_TRUE(has(fits));
-  large.body += "x";
+  large.body = std::string_view(body).substr(large.path.size() - 1);
   large.request = {7, 1'000};
   const std::int64_t lost = keeper_.contents_lost();
   keeper_.keep(large, Ending::failed);

@@ -51,22 +51,6 @@ std::string headers_passed_back(const net::http::ResponseHead& head) {
   return lines;
 }
 
-/// The credential's key, which is alive as long as the job's snapshot.
-std::string_view key_of(const Job& job) {
-  const auto* const credential = job.world->credentials->find(job.attempt.target.credential);
-  return credential == nullptr ? std::string_view() : credential->key.reveal();
-}
-
-/// Overwrites every occurrence of `secret` by asterisks.
-void mask(std::span<char> body, std::string_view secret) {
-  constexpr std::size_t kSecretBytesMin = 8;  // Anything shorter would mask words.
-  if (secret.size() < kSecretBytesMin) return;
-  const std::string_view all(body.data(), body.size());
-  for (std::size_t at = all.find(secret); at != std::string_view::npos; at = all.find(secret, at)) {
-    std::ranges::fill(body.subspan(at, secret.size()), '*');
-  }
-}
-
 std::span<char> chars_of(net::Buffer& body) {
   return {body.begin(), body.size()};
 }
@@ -135,6 +119,20 @@ bool is_malformed(std::string_view event, std::string_view data) {
   return !(open == '{' && data[last] == '}') && !(open == '[' && data[last] == ']');
 }
 
+/// The stream is over, and nothing of an answer was in it; `rest` is what was in no event.
+Failure ended_without_a_word(const Job& job, std::string_view rest) {
+  return judged_break(job, {.stage = "stream",
+                            .error = "closed",
+                            .detail = "it ended before it said anything",
+                            .arrived = rest});
+}
+
+/// An event that is no JSON.
+Failure judged_event(const Job& job, std::string_view event) {
+  return judged_break(
+      job, {.stage = "stream", .error = "malformed event", .detail = {}, .arrived = event});
+}
+
 /// JSON without its line breaks, as an event's data must be.
 std::string on_one_line(std::string json) {
   std::erase_if(json, [](char c) { return c == '\n' || c == '\r'; });
@@ -168,7 +166,7 @@ Task<Done> Relay::read_no_answer(Job& job, net::ProviderExchange& provider) {
   auto read = co_await read_whole(job, provider, body, limits_.error_bytes_max);
   if (job.record.caller_left) co_return Done{};
   if (!read && body.empty()) co_return no(std::move(read.error()));
-  mask(chars_of(body), key_of(job));
+  mask_key(job, chars_of(body));
   co_return no(judged_answer(job, head, body.bytes(), parts_.failures, parts_.reactor.now()));
 }
 
@@ -198,7 +196,7 @@ Task<Done> Relay::deliver_whole(Job& job, net::ProviderExchange& provider) {
   const exchange::Span usage = note(job, reading);
   job.attempt.usage_is_final = true;
   if (reading.facts.is_error) {
-    mask(chars_of(body), key_of(job));
+    mask_key(job, chars_of(body));
     Failure failure = judged_error_inside(job, body.bytes(), parts_.failures, parts_.reactor.now());
     job.attempt.provider_refused = true;
     job.attempt.provider_error = std::move(body);
@@ -206,16 +204,15 @@ Task<Done> Relay::deliver_whole(Job& job, net::ProviderExchange& provider) {
   }
 
   if (reading.facts.is_broken) {
-    mask(chars_of(body), key_of(job));
     co_return no(judged_break(job, {.stage = "body",
                                     .error = "malformed json",
                                     .detail = "it is not one whole JSON object",
                                     .arrived = body.bytes()}));
   }
-  const bool is_wanted_elsewhere = !job.alternatives.empty() && may_need_request_again(job);
-  if (is_wanted_elsewhere && is_of_no_use(job, reading)) {
+  const bool could_go_elsewhere = !job.alternatives.empty() && has_attempt_left(job);
+  if (could_go_elsewhere && is_of_no_use(job, reading)) {
     co_return no(judged_break(job, {.stage = "body",
-                                    .error = "malformed json",
+                                    .error = "malformed: empty",
                                     .detail = "it says nothing",
                                     .arrived = body.bytes()}));
   }
@@ -256,7 +253,7 @@ Task<Done> Relay::deliver_stream(Job& job, net::ProviderExchange& provider) {
   provider.release_head();
   net::Buffer pending;
   if (auto begun = co_await await_first_word(job, provider, pending); !begun) co_return begun;
-  job.caller.release_request();
+  if (!keeps_content(job)) job.caller.release_request();
   net::http::HeadWriter head = job.caller.answer(200);
   head.header("cache-control", "no-cache");
   add_job_headers(head, job);
@@ -344,16 +341,6 @@ Task<Done> Relay::await_first_word(Job& job, net::ProviderExchange& provider,
   }
 }
 
-/// The stream is over, and nothing of an answer was in it; `rest` is what was in no event.
-Failure Relay::ended_without_a_word(Job& job, std::string_view rest) const {
-  std::string masked(rest.substr(0, limits_.error_bytes_max));
-  mask(masked, key_of(job));
-  return judged_break(job, {.stage = "stream",
-                            .error = "closed",
-                            .detail = "it ended before it said anything",
-                            .arrived = masked});
-}
-
 /// An error where the first word was due: to the caller it is as good as one in the head. Whether
 /// the prompt is billed all the same is known to the provider alone: what is held counts as spent
 /// until its bill says otherwise.
@@ -361,7 +348,7 @@ Done Relay::refused_in_stream(Job& job, std::string_view data) {
   net::Buffer body;
   std::memcpy(body.room(data.size() + net::kBufferPadding).data(), data.data(), data.size());
   body.add(data.size());
-  mask(chars_of(body), key_of(job));
+  mask_key(job, chars_of(body));
   Failure failure = judged_error_inside(job, body.bytes(), parts_.failures, parts_.reactor.now());
   job.attempt.provider_error = std::move(body);
   return no(std::move(failure));
@@ -401,7 +388,7 @@ Task<Done> Relay::forward_events(Job& job, net::Buffer& pending, StreamState& st
       stream.translated->read(exchange::event_type(event), data);
       continue;
     }
-    if (reading.facts.is_error && !stream.has_failed) {
+    if (reading.facts.is_error) {
       stream.has_failed = true;
       const std::string_view before = bytes.substr(passed, position - passed);
       if (auto done = co_await send_piece(job, before); !done) co_return done;
@@ -443,14 +430,6 @@ Task<Done> Relay::forward_events(Job& job, net::Buffer& pending, StreamState& st
 Task<Done> Relay::send_before(Job& job, StreamState& stream, std::string_view untouched) {
   return send_piece(job,
                     stream.translated ? std::string_view(stream.translated->out()) : untouched);
-}
-
-/// An event that is no JSON.
-Failure Relay::judged_event(Job& job, std::string_view event) const {
-  std::string masked(event.substr(0, limits_.error_bytes_max));
-  mask(masked, key_of(job));
-  return judged_break(
-      job, {.stage = "stream", .error = "malformed event", .detail = {}, .arrived = masked});
 }
 
 /// The provider's own error in a stream, with the verdict beside it.
@@ -497,7 +476,7 @@ Task<Done> Relay::read_error(Job& job, net::ProviderExchange& provider) {
   job.attempt.provider_refused = !is_timeout && (status < 500 || (is_json && read));
 
   // Some providers repeat the key that they refuse.
-  mask(chars_of(body), key_of(job));
+  mask_key(job, chars_of(body));
   body.room(net::kBufferPadding);
   Failure failure = judged_answer(job, head, body.bytes(), parts_.failures, parts_.reactor.now());
   job.attempt.provider_error = std::move(body);

@@ -116,15 +116,15 @@ Task<void> Relay::serve_call(net::ServerConnection& caller, const net::http::Tar
     if (!co_await has_next_attempt(job, *done.error())) break;
     done = Done{};
   }
-  const record::Ending ending = done ? record::Ending::good : record::Ending::failed;
   if (!done) co_await answer_error(caller, dialect, std::move(done.error()), &job);
-  keep_content(job, ending);
+  keep_content(job);
   finish_record(job);
 }
 
 void Relay::note_health(const Job& job, const Done& done) {
   if (!job.attempt.is_held || job.record.caller_left) return;
-  std::string_view at_fault = done ? std::string_view() : done.error()->at_fault;
+  // An error in a stream has been passed on already, and stands in the record.
+  std::string_view at_fault = done ? job.record.at_fault : done.error()->at_fault;
   // What fails on a server of one's own is the place's, and not the key's that opens it.
   if (at_fault == "account" && is_own_endpoint(job.attempt)) at_fault = "provider";
   place_health_.note(job.attempt.target, fared(at_fault), parts_.reactor.now());
@@ -194,18 +194,27 @@ Task<Done> Relay::spend(Job& job) {
   co_return done;
 }
 
-bool Relay::may_need_request_again(const Job& job) const {
-  if (job.key->keeps_content && parts_.contents != nullptr) return true;
+bool Relay::has_attempt_left(const Job& job) const {
   return job.attempt.number < limits_.attempts_max;
 }
 
-void Relay::keep_content(const Job& job, record::Ending ending) {
-  if (!job.key->keeps_content || parts_.contents == nullptr || job.caller.body().empty()) return;
-  parts_.contents->keep({.request = job.record.id,
-                         .owner = job.key->owner,
-                         .path = std::string(job.surface.path),
-                         .body = std::string(job.caller.body())},
-                        ending);
+bool Relay::keeps_content(const Job& job) const {
+  return job.key->keeps_content && parts_.contents != nullptr;
+}
+
+bool Relay::may_need_request_again(const Job& job) const {
+  return keeps_content(job) || has_attempt_left(job);
+}
+
+void Relay::keep_content(const Job& job) {
+  if (!keeps_content(job) || job.caller.body().empty()) return;
+  // Also a stream that ended with an error: its status was good, and the record tells.
+  parts_.contents->keep(
+      {.request = job.record.id,
+       .owner = job.key->owner,
+       .path = job.surface.path,
+       .body = job.caller.body()},
+      record::has_failed(job.record) ? record::Ending::failed : record::Ending::good);
 }
 
 Task<bool> Relay::has_next_attempt(Job& job, const ErrorAnswer& error) {

@@ -153,9 +153,11 @@ class Relay {
   Task<bool> has_next_attempt(Job& job, const ErrorAnswer& error);
   /// How the place fared, for those that come after.
   void note_health(const Job& job, const Done& done);
+  bool has_attempt_left(const Job& job) const;
+  bool keeps_content(const Job& job) const;
   bool may_need_request_again(const Job& job) const;
   /// Where its owner has contents kept. Called once the caller has been answered.
-  void keep_content(const Job& job, record::Ending ending);
+  void keep_content(const Job& job);
   Task<Done> call_provider(Job& job);
   Task<Done> call_runner(Job& job);
   Task<Done> send_and_deliver(Job& job, const Address& address, std::string_view key);
@@ -177,7 +179,6 @@ class Relay {
   Task<Done> read_whole(Job& job, net::ProviderExchange& provider, net::Buffer& body,
                         std::size_t bytes_max);
   Task<Done> await_first_word(Job& job, net::ProviderExchange& provider, net::Buffer& pending);
-  Failure ended_without_a_word(Job& job, std::string_view rest) const;
   Done refused_in_stream(Job& job, std::string_view data);
   Task<Done> forward_events(Job& job, net::Buffer& pending, StreamState& stream);
   Task<Done> pass_on_error(Job& job, std::string_view event);
@@ -187,7 +188,6 @@ class Relay {
                           Failure failure, Job* job);
   void add_job_headers(net::http::HeadWriter& head, const Job& job) const;
   Task<Done> send_before(Job& job, StreamState& stream, std::string_view untouched);
-  Failure judged_event(Job& job, std::string_view event) const;
   Failure broken(Job& job, const net::AnswerFailure& failure, std::string_view stage) const;
 
   // The record (relay.cpp).

@@ -278,7 +278,10 @@ void SoftWatch::anthropic_event(std::string_view data) {
   if (!is_start) return anthropic_arguments(event);
   const Value block = event["content_block"];
   anthropic_block(block);
-  if (block["type"].raw() == "tool_use") blocks_of_calls_.push_back(event["index"].integer());
+  if (block["type"].raw() != "tool_use") return;
+  if (blocks_of_calls_.size() < fault::AnswerWatch::calls_max) {
+    blocks_of_calls_.push_back(event["index"].integer());
+  }
 }
 
 void SoftWatch::anthropic_arguments(Value event) {

@@ -182,7 +182,21 @@ Failure judged_error_inside(const Job& job, std::string_view json, fault::Failur
                                 words.empty() ? verdict.say : words));
 }
 
+void mask_key(const Job& job, std::span<char> bytes) {
+  constexpr std::size_t kKeyBytesMin = 8;  // Anything shorter would mask words.
+  // It is alive as long as the job's snapshot.
+  const auto* const credential = job.world->credentials->find(job.attempt.target.credential);
+  const std::string_view key =
+      credential == nullptr ? std::string_view() : credential->key.reveal();
+  if (key.size() < kKeyBytesMin) return;
+  const std::string_view all(bytes.data(), bytes.size());
+  for (std::size_t at = all.find(key); at != std::string_view::npos; at = all.find(key, at)) {
+    std::ranges::fill(bytes.subspan(at, key.size()), '*');
+  }
+}
+
 Failure judged_break(const Job& job, const Break& seen_break) {
+  constexpr std::size_t kArrivedBytesMax = std::size_t{1} << 20;
   constexpr fault::HeaderField kEventStream = {"content-type", "text/event-stream"};
   constexpr int kBadGateway = 502;
   constexpr int kGatewayTimeout = 504;
@@ -192,7 +206,9 @@ Failure judged_break(const Job& job, const Break& seen_break) {
                     .detail = seen_break.detail,
                     .bytes_in = job.attempt.streamed.bytes};
   seen.status = job.record.provider_status;
-  seen.body = seen_break.arrived;
+  std::string arrived(seen_break.arrived.substr(0, kArrivedBytesMax));
+  mask_key(job, arrived);
+  seen.body = arrived;
   if (seen_break.stage == "stream") seen.headers = {&kEventStream, 1};
   const fault::Verdict verdict = judge(fault::RuleBook::embedded(), seen);
   const std::string& provider = job.attempt.target.provider;

@@ -2,6 +2,7 @@
 
 /// Failures of providers, judged (fault/engine.h). Only a request that has failed comes here.
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -53,10 +54,15 @@ struct Break {
   std::string_view stage;    ///< write, read (nothing came yet), body or stream.
   std::string_view error;    ///< "reset", "closed", "timed out", "malformed event", …
   std::string_view detail;   ///< What is wrong with it, in words.
-  std::string_view arrived;  ///< What could not be read, the key masked; may be empty.
+  std::string_view arrived;  ///< What could not be read; may be empty.
 };
 /// Judged like any other failure, with the stage as evidence. 504 where time ran out, else 502.
+/// What arrived is looked at with the credential's key masked, and up to a bound.
 Failure judged_break(const Job& job, const Break& seen_break);
+
+/// Overwrites the credential's key by asterisks wherever it stands in `bytes`: some providers
+/// repeat the key that they refuse.
+void mask_key(const Job& job, std::span<char> bytes);
 
 /// No connection: whether that is the network's, the owner's or the gateway's to mend.
 Failure judged_connection(const Job& job, const net::ConnectFailure& failure);

@@ -215,6 +215,9 @@ const std::vector<Setting>& settings() {
           "limits", "first_byte_seconds_max", at_once,
           [](Config& c) -> auto& { return c.provider.first_byte_time_max; }, 1, kDay),
       duration<seconds>(
+          "limits", "first_word_seconds_max", at_once,
+          [](Config& c) -> auto& { return c.provider.first_word_wait_max; }, 1, kDay),
+      duration<seconds>(
           "limits", "idle_seconds_max", at_once,
           [](Config& c) -> auto& { return c.provider.idle_time_max; }, 1, kDay),
       number(

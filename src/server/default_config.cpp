@@ -28,7 +28,8 @@ std::string_view default_config_text() {
 # connect_seconds_max = 10        # Reaching a provider: name, TCP and TLS together.
 # end_users_max = 100000          # (restart) Budgets that rules for each end user may make.
 # budget_wait_seconds_max = 30    # A request waits so long for money that others hold.
-# first_byte_seconds_max = 600    # Until a provider's answer begins.
+# first_byte_seconds_max = 600    # Until a provider's answer begins; of a stream its first word.
+# first_word_seconds_max = 30     # A stream that has begun is kept back so long for its first word.
 # idle_seconds_max = 120          # Between two pieces of an answer.
 # answer_bytes_max = 67108864     # An answer that is not streamed; 64 MiB.
 # exact_count_bytes_max = 2097152 # Larger requests are bounded by bytes alone; 0: all. 2 MiB.

@@ -190,7 +190,22 @@ def replaying(checks: Checks, home: Home, server: Server, provider: FakeProvider
     found = [path for path in home.path.rglob("*") if path.is_file() and prompt.encode() in path.read_bytes()]
     checks.equal("no file has it", found, [])
 
+    # A stream keeps its good status where it fails in its midst; it is a failed request all the same.
+    provider.behave(error_after_events=3, times=1)
+    connection, answer = server.open_stream(key, MODEL, max_tokens=50, messages=[{"role": "user", "content": prompt}])
+    answer.read()
+    connection.close()
+    broken = answer.headers["x-claviger-request-id"]
+    home.record(broken)
+    checks.check("what a stream asked that failed is kept", home.do("diagnose", broken, "--json").json()["content_kept"])
+
     home.do("owner", "keep-content", "me", "stored", "--days", "2")
+    connection, answer = server.open_stream(key, MODEL, max_tokens=50)
+    answer.read()
+    connection.close()
+    streamed = answer.headers["x-claviger-request-id"]
+    home.record(streamed)
+    checks.check("so is, where all are stored, one of a good stream", home.do("diagnose", streamed, "--json").json()["content_kept"])
     _, headers, _ = server.chat(key, MODEL, messages=[{"role": "user", "content": prompt}])
     stored = headers["x-claviger-request-id"]
     home.record(stored)
