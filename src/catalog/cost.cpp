@@ -285,8 +285,10 @@ WorstBill worst_bill(const RateCard& card, const UsageBound& bound, const Price&
     const auto rate = card.units[unit];
     bill.fixed = rate ? plus(bill.fixed, femtos_of(count, *rate, permille_of_one)) : femtos_max;
   };
-  for (std::size_t i = 0; i < exchange::units_count; ++i) {
-    add_pieces(static_cast<Unit>(i), bound.units_max[static_cast<Unit>(i)]);
+  if (!bound.units_max.is_empty()) {
+    for (std::size_t i = 0; i < exchange::units_count; ++i) {
+      add_pieces(static_cast<Unit>(i), bound.units_max[static_cast<Unit>(i)]);
+    }
   }
   for (const Incurred& incurred : price.always) add_pieces(incurred.unit, incurred.count);
   return bill;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <stdexcept>
 #include <utility>
 
@@ -19,21 +20,41 @@ Key key_of(const Model& model) {
   return {model.provider, model.name};
 }
 
+std::uint64_t hash_of(const Key& key) {
+  const std::hash<std::string_view> hash;
+  return hash(key.first) * 31 + hash(key.second);
+}
+
 class SortedPriceBook final : public PriceBook {
  public:
-  explicit SortedPriceBook(std::vector<Model> models) : models_(std::move(models)) {}
+  explicit SortedPriceBook(std::vector<Model> models) : models_(std::move(models)) {
+    places_.reserve(models_.size());
+    for (std::size_t i = 0; i < models_.size(); ++i) {
+      places_.push_back(
+          {.hash = hash_of(key_of(models_[i])), .model = static_cast<std::uint32_t>(i)});
+    }
+    std::ranges::sort(places_, {}, &Place::hash);
+  }
 
   const Model* find(std::string_view provider, std::string_view name) const override {
     const Key wanted{provider, name};
-    const auto found =
-        std::lower_bound(models_.begin(), models_.end(), wanted,
-                         [](const Model& model, const Key& key) { return key_of(model) < key; });
-    return found != models_.end() && key_of(*found) == wanted ? &*found : nullptr;
+    const std::uint64_t hash = hash_of(wanted);
+    auto at = std::ranges::lower_bound(places_, hash, {}, &Place::hash);
+    for (; at != places_.end() && at->hash == hash; ++at) {
+      if (key_of(models_[at->model]) == wanted) return &models_[at->model];
+    }
+    return nullptr;
   }
   const std::vector<Model>& models() const override { return models_; }
 
  private:
+  /// Every request looks for a price: numbers are compared sooner than names.
+  struct Place {
+    std::uint64_t hash = 0;
+    std::uint32_t model = 0;
+  };
   std::vector<Model> models_;
+  std::vector<Place> places_;  ///< By hash.
 };
 
 struct NumberedRow {

@@ -1,6 +1,4 @@
-#include <algorithm>
-#include <iterator>
-
+#include "base/name_index.h"
 #include "catalog/price_book.h"
 
 namespace claviger::catalog {
@@ -11,7 +9,7 @@ struct Alias {
   std::string_view provider;
 };
 
-/// What people and other catalogs call a provider, sorted. The canonical names are those of
+/// What people and other catalogs call a provider. The canonical names are those of
 /// data/providers.toml and data/prices.jsonl.
 constexpr Alias aliases[] = {
     {"alibaba-cloud", "alibaba"},
@@ -101,17 +99,13 @@ constexpr Alias aliases[] = {
     {"zhipu", "zhipuai"},
 };
 
-constexpr bool by_alias(const Alias& a, const Alias& b) {
-  return a.alias < b.alias;
-}
-static_assert(std::is_sorted(std::begin(aliases), std::end(aliases), by_alias));
+constexpr auto index = index_by<&Alias::alias>(aliases);
 
 }  // namespace
 
 std::string_view canonical_provider(std::string_view provider) {
-  const Alias* const found =
-      std::lower_bound(std::begin(aliases), std::end(aliases), Alias{provider, {}}, by_alias);
-  return found != std::end(aliases) && found->alias == provider ? found->provider : provider;
+  const std::size_t row = index.find(provider);
+  return row == index.none ? provider : aliases[row].provider;
 }
 
 }  // namespace claviger::catalog

@@ -61,6 +61,7 @@ FieldNote note_of(std::string_view field, const exchange::Request& request,
       return note_of_content(name, request, numbers);
     case FieldClass::content:
     case FieldClass::tools:
+    case FieldClass::answer_form:
       return {name, "bytes", "becomes part of the prompt: at most a token for each byte"};
     case FieldClass::output_max:
     case FieldClass::output_max_legacy:

@@ -128,6 +128,9 @@ struct Request {
     Span stream_options_value;   ///< The whole object, or `null`.
     Span include_usage_value;    ///< Inside the former, where present.
     Span thinking_budget_value;  ///< `thinking.budget_tokens`, where present.
+    /// OpenAI: `tools` and `response_format`, where present and not null.
+    Span tools_value;
+    Span answer_form_value;
     /// `prediction`: what of it is not used is billed as output, beside what is generated.
     Span prediction_value;
   } places;

@@ -29,6 +29,23 @@ constexpr bool begins_own_word(unsigned char byte) {
 
 }  // namespace
 
+bool LoopWatch::may_loop(std::string_view whole_text) {
+  // A word ends with a blank, or is a character of a script without blanks.
+  std::size_t words = 1;
+  while (!whole_text.empty()) {
+    constexpr std::size_t kBytes = 240;  // Their count fits into a byte, for many at once.
+    const std::string_view block = whole_text.substr(0, kBytes);
+    std::uint8_t ends = 0;
+    for (const char c : block) {
+      const auto byte = static_cast<std::uint8_t>(c);
+      ends = static_cast<std::uint8_t>(ends + (is_blank(byte) || begins_own_word(byte) ? 1 : 0));
+    }
+    words += ends;
+    whole_text.remove_prefix(block.size());
+  }
+  return words >= kWordsMin;
+}
+
 void LoopWatch::take(std::string_view piece) {
   static_assert(std::endian::native == std::endian::little);
   const char* at = piece.data();

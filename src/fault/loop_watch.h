@@ -18,6 +18,9 @@ namespace claviger::fault {
 class LoopWatch {
  public:
   void take(std::string_view piece);
+  /// Whether a text has as many words as it takes to loop: at least 96. Most answers have fewer,
+  /// and of a whole one that can be seen beforehand, at a tenth of what taking it costs.
+  static bool may_loop(std::string_view whole_text);
   /// A period of up to 32 words has come eight times in a row, for 96 words and more. Seen for
   /// certain where it goes on for 63 words more: blocks do not begin and end where a loop does.
   bool loops() const { return loops_; }

@@ -4,6 +4,7 @@
 
 #include <random>
 #include <string>
+#include <vector>
 
 namespace claviger::fault {
 namespace {
@@ -61,6 +62,28 @@ TEST(LoopWatchTest, HowTheTextIsCutMakesNoDifference) {
     }
     EXPECT_EQ(watch.loops(), loops(part)) << length;
   }
+}
+
+TEST(LoopWatchTest, WhateverLoopsHasWordsEnoughToBeLookedAt) {
+  const std::uint64_t seed = std::random_device{}();
+  SCOPED_TRACE(seed);
+  std::mt19937_64 random(seed);
+  const std::vector<std::string> words = {"na", "und", "\t", "  ", "等", "così", "a", "\n", "ก"};
+  int looped = 0;
+  for (int round = 0; round < 3000; ++round) {
+    std::string period;
+    for (std::size_t i = 0; i < 1 + random() % 6; ++i) {
+      period += words[random() % words.size()];
+      if (random() % 2 == 0) period += ' ';
+    }
+    const std::string text = repeated(period, static_cast<int>(random() % 200));
+    if (!loops(text)) continue;
+    ++looped;
+    EXPECT_TRUE(LoopWatch::may_loop(text)) << text;
+  }
+  EXPECT_GT(looped, 100);
+  EXPECT_FALSE(LoopWatch::may_loop(repeated("word ", 94)));
+  EXPECT_TRUE(LoopWatch::may_loop(repeated("word ", 96)));
 }
 
 TEST(LoopWatchTest, ProseAndListsDoNotLoop) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "fault/json_glance.h"
 
 namespace claviger::fault {
@@ -33,6 +34,23 @@ bool begins_like_refusal(std::string_view begin) {
   for (const char c : begin) text += lower(c);
   return std::ranges::any_of(kBegins,
                              [&](std::string_view words) { return text.starts_with(words); });
+}
+
+/// Of plain text without a byte above ASCII.
+std::uint64_t ascii_letters(std::string_view text) {
+  std::uint64_t letters = 0;
+  while (!text.empty()) {
+    constexpr std::size_t kBlock = 240;
+    const std::string_view block = text.substr(0, kBlock);
+    std::uint8_t inside = 0;
+    for (const char c : block) {
+      const auto letter = static_cast<std::uint8_t>((static_cast<std::uint8_t>(c) | 0x20U) - 'a');
+      inside = static_cast<std::uint8_t>(inside + (letter < 26U ? 1 : 0));
+    }
+    letters += inside;
+    text.remove_prefix(block.size());
+  }
+  return letters;
 }
 
 template <std::size_t N>
@@ -118,6 +136,16 @@ void AnswerWatch::JsonFollower::take(char c) {
 }
 
 void AnswerWatch::text(std::string_view piece) {
+  note(piece);
+  loop_.take(piece);
+}
+
+void AnswerWatch::whole_text(std::string_view text) {
+  note(text);
+  if (LoopWatch::may_loop(text)) loop_.take(text);
+}
+
+void AnswerWatch::note(std::string_view piece) {
   text_bytes_ += piece.size();
   if (begin_bytes_ < begin_bytes_max) {
     begin_bytes_ += piece.copy(begin_.data() + begin_bytes_, begin_bytes_max - begin_bytes_);
@@ -127,13 +155,16 @@ void AnswerWatch::text(std::string_view piece) {
     for (const char c : piece) json_->take(c);
   }
   if (expected_.is_latin) note_script(piece);
-  loop_.take(piece);
 }
 
 /// Letters of Latin script, and of those whose characters begin with a byte that no Latin letter
 /// has in UTF-8 (Greek and beyond: 0xCE and above, but for punctuation and signs, 0xE2). In blocks
 /// whose counts fit into a byte, so that many bytes are counted at once.
 void AnswerWatch::note_script(std::string_view piece) {
+  if (base::is_ascii(piece)) {
+    latin_letters_ += ascii_letters(piece);
+    return;
+  }
   constexpr std::size_t kBlock = 240;
   while (!piece.empty()) {
     const std::string_view block = piece.substr(0, kBlock);

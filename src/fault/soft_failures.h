@@ -75,6 +75,9 @@ class AnswerWatch {
   explicit AnswerWatch(Expectation expectation);
 
   void text(std::string_view piece);
+  /// One text of an answer that is all there, and whose other texts come by the same way: what
+  /// repeats itself does so within one of them.
+  void whole_text(std::string_view text);
   /// Of the call with that number in the answer; name and arguments may come in pieces.
   void tool_call(std::size_t number, std::string_view name_piece, std::string_view arguments_piece);
   void refusal() { said_refusal_ = true; }
@@ -114,6 +117,7 @@ class AnswerWatch {
     std::string key_;
     std::vector<std::string> missing_;
   };
+  void note(std::string_view piece);
   void note_script(std::string_view piece);
 
   Expectation expected_;

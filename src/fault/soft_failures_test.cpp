@@ -15,6 +15,10 @@ std::string found_in(std::string_view text, const Expectation& expectation = {},
   for (const char c : text) pieces.text(std::string_view(&c, 1));
   pieces.finish_reason(finish);
   EXPECT_EQ(whole.result().text(), pieces.result().text());
+  AnswerWatch at_once(expectation);
+  at_once.whole_text(text);
+  at_once.finish_reason(finish);
+  EXPECT_EQ(at_once.result().text(), pieces.result().text());
   return whole.result().text();
 }
 

@@ -33,7 +33,7 @@ bool is_null(const Request& request, Span place) {
 /// both, so none is added where one that binds is there.
 void bound_output(const Profile& profile, const Request& request, std::int64_t tokens,
                   BodyEdit& edit) {
-  const std::string bound = fmt::format("{}", tokens);
+  const std::string bound = std::to_string(tokens);
   Span null_of_profile_field;
   bool binds = false;
   const auto set = [&](std::string_view name, Span place) {

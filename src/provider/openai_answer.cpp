@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "exchange/json_edit.h"
 #include "exchange/json_scratch.h"
 #include "exchange/json_tree.h"
 #include "exchange/json_writer.h"
@@ -173,8 +174,9 @@ void AnswerReader::read_usages(std::string_view text) {
   UsageReader reader({});
   thread_local exchange::JsonTree tree;
   for (std::size_t i = 0; i < usages_count_; ++i) {
-    const exchange::Span place = usages_[i];
-    if (!tree.read(text.substr(place.begin, place.end - place.begin))) {
+    const std::string_view usage = exchange::at(text, usages_[i]);
+    if (reader.read_plain_usage(usage)) continue;
+    if (!tree.read(usage)) {
       reading_.usage_state = UsageState::impossible;
       reading_.facts.usage = {};  // What is no JSON is not edited either.
       return;

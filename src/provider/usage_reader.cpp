@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/name_index.h"
 #include "exchange/json_tree.h"
 #include "exchange/sse.h"
 #include "provider/openai_answer.h"
@@ -26,22 +27,17 @@ constexpr std::size_t path_bytes_max = 160;
 /// Batches of one provider wrap answers twice.
 constexpr int wrappers_max = 3;
 
-/// Shorter names first, so that most are told apart by their length.
-constexpr bool stands_before(const CountName& a, const CountName& b) {
-  return a.path.size() != b.path.size() ? a.path.size() < b.path.size() : a.path < b.path;
-}
-
-constexpr auto sorted_names = [] {
-  auto names = std::to_array(count_names);
-  std::ranges::sort(names, stands_before);
-  return names;
-}();
+constexpr auto index = index_by<&CountName::path>(count_names);
 
 std::optional<Count> count_named(std::string_view path) {
-  const CountName wanted = {.path = path, .count = Count::prompt};
-  const auto* const found = std::ranges::lower_bound(sorted_names, wanted, stands_before);
-  return found == sorted_names.end() || found->path != path ? std::nullopt
-                                                            : std::optional(found->count);
+  const std::size_t row = index.find(path);
+  return row == index.none ? std::nullopt : std::optional(count_names[row].count);
+}
+
+/// Numbers and objects of a usage object that say something beside a count of their name.
+bool means_more(std::string_view key) {
+  return key == "seconds" || key == "prompt_audio_seconds" || key == "tokens" ||
+         key.starts_with("cost");
 }
 
 bool is_digit(char c) {
@@ -70,6 +66,21 @@ bool is_usage_object(const JsonNode& root) {
 }
 
 }  // namespace
+
+/// The names of the objects around a number, by dots.
+struct UsageReader::Path {
+  std::array<char, path_bytes_max> text;
+  std::size_t size = 0;
+
+  std::string_view view() const { return {text.data(), size}; }
+  /// False where it has no room.
+  bool add(std::string_view name) {
+    if (size + name.size() + 1 > text.size()) return false;
+    if (size != 0) text[size++] = '.';
+    size += name.copy(text.data() + size, name.size());
+    return true;
+  }
+};
 
 void UsageReader::read(std::string_view json) {
   JsonTree tree;
@@ -181,7 +192,7 @@ void UsageReader::tools(const Node& answer) {
 }
 
 void UsageReader::usage_object(const Node& usage) {
-  std::string path;
+  Path path;
   counts(usage, path, 0);
   bool states_cost = false;
   for (const Node& field : usage) {
@@ -229,23 +240,127 @@ void UsageReader::more(const Node& field) {
   }
 }
 
-/// Every number whose name, with those of the objects around it, is known.
-void UsageReader::counts(const Node& object, std::string& path, int depth) {
-  for (const Node& field : object) {
-    const std::size_t length = path.size();
-    if (length + field.key().size() > path_bytes_max) continue;
-    if (length == 0 && !field.is_object()) {
-      if (const auto which = count_named(field.key())) count(*which, field);
-      continue;
+namespace {
+
+/// Reads what read_plain_usage() takes. Whatever it is not sure of, it does not take.
+template <typename Path>
+class PlainUsage {
+ public:
+  explicit PlainUsage(std::string_view json) : at_(json.data()), end_(at_ + json.size()) {}
+
+  bool read() {
+    blanks();
+    if (!object(0)) return false;
+    blanks();
+    return at_ == end_;
+  }
+  template <typename Take>
+  void each(Take take) const {
+    for (std::size_t i = 0; i < found_count_; ++i) take(found_[i].first, found_[i].second);
+  }
+
+ private:
+  static constexpr std::size_t found_max = 32;
+
+  bool take(char wanted) {
+    if (at_ == end_ || *at_ != wanted) return false;
+    ++at_;
+    return true;
+  }
+  void blanks() {
+    while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) ++at_;
+  }
+  bool object(int depth) {
+    if (depth > usage_depth_max || !take('{')) return false;
+    blanks();
+    if (take('}')) return true;
+    do {
+      blanks();
+      if (!field(depth)) return false;
+      blanks();
+    } while (take(','));
+    return take('}');
+  }
+  bool field(int depth) {
+    const std::size_t size = path_.size;
+    std::string_view key;
+    if (!name(key) || (depth == 0 && means_more(key)) || !path_.add(key)) return false;
+    blanks();
+    if (!take(':')) return false;
+    blanks();
+    const bool is_object = at_ != end_ && *at_ == '{';
+    bool is_taken = false;
+    if (is_object) {
+      is_taken = is_plain(key) && object(depth + 1);
+    } else {
+      // Names that are known are plain.
+      const auto which = count_named(path_.view());
+      is_taken = (which || is_plain(key)) && (null() || number(which));
     }
-    if (length != 0) path += '.';
-    path += field.key();
+    path_.size = size;
+    return is_taken;
+  }
+  /// Up to the next quote; whether the text is what it means, is_plain() tells.
+  bool name(std::string_view& key) {
+    if (!take('"')) return false;
+    const std::string_view rest(at_, end_);
+    const std::size_t size = rest.find('"');
+    if (size == std::string_view::npos) return false;
+    key = rest.substr(0, size);
+    at_ += size + 1;
+    return true;
+  }
+  static bool is_plain(std::string_view key) {
+    return std::ranges::all_of(key, [](char c) { return c >= ' ' && c <= '~' && c != '\\'; });
+  }
+  bool null() {
+    if (!std::string_view(at_, end_).starts_with("null")) return false;
+    at_ += 4;
+    return true;
+  }
+  bool number(std::optional<Count> which) {
+    constexpr std::ptrdiff_t digits_max = 15;
+    const char* const begin = at_;
+    std::int64_t value = 0;
+    while (at_ != end_ && is_digit(*at_) && at_ - begin < digits_max) {
+      value = value * 10 + (*at_++ - '0');
+    }
+    // What goes on behind the digits is a fraction, an exponent, or no JSON.
+    if (at_ == begin || (*begin == '0' && at_ - begin > 1) || at_ == end_) return false;
+    if (std::string_view(",} \n\r\t").find(*at_) == std::string_view::npos) return false;
+    if (!which) return true;
+    if (found_count_ == found_max) return false;
+    found_[found_count_++] = {*which, value};
+    return true;
+  }
+
+  const char* at_;
+  const char* end_;
+  Path path_;
+  std::array<std::pair<Count, std::int64_t>, found_max> found_;
+  std::size_t found_count_ = 0;
+};
+
+}  // namespace
+
+bool UsageReader::read_plain_usage(std::string_view json) {
+  PlainUsage<Path> usage(json);
+  if (!usage.read()) return false;
+  usage.each([this](Count which, std::int64_t value) { at_least(which, value); });
+  return true;
+}
+
+/// Every number whose name, with those of the objects around it, is known.
+void UsageReader::counts(const Node& object, Path& path, int depth) {
+  for (const Node& field : object) {
+    const std::size_t size = path.size;
+    if (!path.add(field.key())) continue;
     if (field.is_object()) {
       if (depth < usage_depth_max) counts(field, path, depth + 1);
-    } else if (const auto which = count_named(path)) {
+    } else if (const auto which = count_named(path.view())) {
       count(*which, field);
     }
-    path.resize(length);
+    path.size = size;
   }
 }
 

@@ -52,6 +52,10 @@ class UsageReader {
   void read(const exchange::JsonNode& value);
   /// One that is known to be a usage object.
   void read_usage(const exchange::JsonNode& usage) { usage_object(usage); }
+  /// The same from its text, where that is nothing but counts and objects of counts, as OpenAI's
+  /// is: at a third of what a tree costs. Where there is anything else in it, or it is no JSON,
+  /// it returns false and has taken nothing.
+  bool read_plain_usage(std::string_view json);
   /// The service tier as the answer says it, outside of its usage; empty says nothing.
   void say_tier(std::string_view word);
   /// What was recorded of an answer: JSON, lines of JSON, or the text of a whole event stream.
@@ -70,7 +74,8 @@ class UsageReader {
   void answer(const Node& root);
   void usage_object(const Node& usage);
   void more(const Node& field);
-  void counts(const Node& object, std::string& path, int depth);
+  struct Path;
+  void counts(const Node& object, Path& path, int depth);
   void count(Count which, const Node& value);
   void modalities(const Node& list, Count audio, Count image);
   void cache_details(const Node& list);

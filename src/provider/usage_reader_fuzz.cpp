@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "catalog/cost.h"
+#include "exchange/json_tree.h"
 #include "provider/usage_reader.h"
 
 namespace {
@@ -15,6 +16,22 @@ using claviger::exchange::count_max;
 
 void require(bool holds) {
   if (!holds) std::abort();
+}
+
+/// The short way says what the long one says, or nothing.
+void compare_with_plain(std::string_view provider, std::string_view text) {
+  using claviger::provider::UsageReader;
+  UsageReader plain({.provider = provider, .model = "sonar"});
+  if (!plain.read_plain_usage(text)) {
+    require(plain.state() == claviger::provider::UsageState::absent);
+    return;
+  }
+  claviger::exchange::JsonTree tree;
+  require(tree.read(text));
+  UsageReader whole({.provider = provider, .model = "sonar"});
+  whole.read_usage(tree.root());
+  require(plain.state() == whole.state());
+  require(plain.usage() == whole.usage());
 }
 
 }  // namespace
@@ -26,6 +43,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view provider = providers[data[0] % std::size(providers)];
   const std::string_view text(reinterpret_cast<const char*>(data + 1), size - 1);
   claviger::provider::UsageReader reader({.provider = provider, .model = "sonar"});
+  compare_with_plain(provider, text);
   reader.read_recorded(text);
   reader.read_recorded(text);
   const auto state = reader.state();

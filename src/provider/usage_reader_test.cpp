@@ -123,6 +123,73 @@ TEST(UsageReader, AUsageObjectAloneIsEnough) {
             (Usage{.input_tokens = 10, .cached_input_tokens = 5, .output_tokens = 3}));
 }
 
+/// Objects of every known count and of what is known otherwise, and of broken numbers.
+std::string random_usage_object(std::mt19937_64& random, int depth = 0) {
+  static constexpr std::string_view others[] = {
+      "seconds",      "cost",         "cost_in_usd_ticks", "tokens",
+      "billed_units", "service_tier", "new_thing",         ""};
+  static constexpr std::string_view values[] = {
+      "null", "-1", "1.5", "2.0", "01", "1e3", "true", "\"x\"", "[]", "999999999999999999999", "{"};
+  std::string json = "{";
+  const std::size_t fields = random() % 6;
+  for (std::size_t i = 0; i < fields; ++i) {
+    if (i > 0) json += random() % 3 == 0 ? " , " : ",";
+    // A path's part, so that nested names are met: "prompt_tokens_details.cached_tokens".
+    std::string_view name = count_names[random() % std::size(count_names)].path;
+    const std::size_t dot = name.find('.');
+    if (dot != std::string_view::npos)
+      name = depth == 0 ? name.substr(0, dot) : name.substr(dot + 1);
+    if (random() % 8 == 0) name = others[random() % std::size(others)];
+    json += '"' + std::string(name) + "\":";
+    const auto what = random() % 16;
+    if (what < 4 && depth < 6) {
+      json += random_usage_object(random, depth + 1);
+    } else if (what == 4 && random() % 4 == 0) {
+      json += values[random() % std::size(values)];
+    } else {
+      json += std::to_string(random() >> (random() % 64 | 8));
+    }
+  }
+  return json + "}";
+}
+
+TEST(UsageReader, TheShortWaySaysWhatTheLongOneSays) {
+  const std::uint64_t seed = std::random_device{}();
+  SCOPED_TRACE(seed);
+  std::mt19937_64 random(seed);
+  int plain_ones = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    const std::string json = random_usage_object(random);
+    UsageReader plain({});
+    if (!plain.read_plain_usage(json)) {
+      EXPECT_EQ(plain.state(), UsageState::absent) << json;
+      continue;
+    }
+    ++plain_ones;
+    JsonTree tree;
+    ASSERT_TRUE(tree.read(json)) << json;
+    UsageReader whole({});
+    whole.read_usage(tree.root());
+    ASSERT_EQ(plain.state(), whole.state()) << json;
+    ASSERT_EQ(plain.usage(), whole.usage()) << json;
+  }
+  EXPECT_GT(plain_ones, 2'000);
+}
+
+TEST(UsageReader, WhatIsMoreThanCountsDoesNotGoTheShortWay) {
+  const auto is_plain = [](std::string_view json) {
+    return UsageReader({}).read_plain_usage(json);
+  };
+  EXPECT_TRUE(is_plain(R"( {"prompt_tokens": 3, "x": {"y": null}, "total_tokens": 0} )"));
+  for (const std::string_view json :
+       {R"({"cost": 1})", R"({"tokens": {}})", R"({"seconds": 3})", R"({"prompt_tokens": 1.0})",
+        R"({"prompt_tokens": -1})", R"({"prompt_tokens": 01})", R"({"prompt_tokens": 1} x)",
+        R"({"prompt_tokens": 1,})", R"({"prompt_tokens" 1})", R"({"prompt\u005ftokens": 1})",
+        R"({"prompt_tokens": 1)", R"([1])", R"({"a": [1]})", R"({"a": "b"})", "", "{", R"({"a)"}) {
+    EXPECT_FALSE(is_plain(json)) << json;
+  }
+}
+
 TEST(UsageReader, PartsAreNeverLargerThanTheirWhole) {
   constexpr unsigned seed = 7;
   SCOPED_TRACE(seed);

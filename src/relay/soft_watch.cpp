@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "exchange/json_edit.h"
 #include "fault/json_glance.h"
 
@@ -118,31 +119,44 @@ void expect_gemini_form(std::string_view body, fault::Expectation& expected) {
   }
 }
 
-void expect_form(std::string_view body, DialectId dialect, fault::Expectation& expected) {
-  switch (dialect) {
-    case DialectId::openai:
-      if (body.find("\"response_format\"") == std::string_view::npos) return;
-      return expect_openai_form(value_of(body, "response_format"), expected);
+/// The value of `key` in a body of a dialect whose reader does not say where it stands.
+std::string_view value_if_named(std::string_view body, std::string_view key) {
+  return body.find(key) == std::string_view::npos ? std::string_view() : value_of(body, key);
+}
+
+/// The reader of OpenAI's requests passed both places anyway.
+void expect_what_was_asked(const exchange::Request& request, fault::Expectation& expected) {
+  const std::string_view body = request.body;
+  switch (request.dialect) {
+    case DialectId::openai: {
+      const auto& places = request.places;
+      if (!places.tools_value.empty()) {
+        expect_tools(exchange::at(body, places.tools_value), request.dialect, expected);
+      }
+      if (!places.answer_form_value.empty()) {
+        expect_openai_form(exchange::at(body, places.answer_form_value), expected);
+      }
+      return;
+    }
     case DialectId::anthropic:
-      return expect_anthropic_form(body, expected);
     case DialectId::gemini:
-      if (body.find("application/json") == std::string_view::npos) return;
-      return expect_gemini_form(body, expected);
+      break;
   }
+  if (const std::string_view tools = value_if_named(body, "tools"); !tools.empty()) {
+    expect_tools(tools, request.dialect, expected);
+  }
+  if (request.dialect == DialectId::anthropic) return expect_anthropic_form(body, expected);
+  if (body.find("application/json") != std::string_view::npos) expect_gemini_form(body, expected);
 }
 
 /// No byte of another script: neither raw nor escaped.
 bool is_all_latin(std::string_view body) {
-  constexpr std::size_t kBlock = 64;  // Looked at together, so that the loop has no way out inside.
-  for (std::size_t at = 0; at < body.size(); at += kBlock) {
-    std::uint8_t others = 0;
-    for (const char c : body.substr(at, kBlock)) {
-      const auto byte = static_cast<std::uint8_t>(c);
-      others |= static_cast<std::uint8_t>(byte >= 0xCE && byte != 0xE2 ? 1 : 0);
-    }
-    if (others != 0) return false;
-  }
-  return body.find("\\u") == std::string_view::npos;
+  const auto is_other = [](char c) {
+    const auto byte = static_cast<std::uint8_t>(c);
+    return byte >= 0xCE && byte != 0xE2;
+  };
+  return (base::is_ascii(body) || std::ranges::none_of(body, is_other)) &&
+         body.find("\\u") == std::string_view::npos;
 }
 
 /// The inside of the string behind `"key":`, escapes and all; empty where there is none.
@@ -179,10 +193,7 @@ bool has_other_output(std::string_view message) {
 fault::Expectation expectation_of(const exchange::Request& request, bool is_own_endpoint) {
   fault::Expectation expected;
   const std::string_view body = request.body;
-  if (body.find("\"tools\"") != std::string_view::npos) {
-    expect_tools(value_of(body, "tools"), request.dialect, expected);
-  }
-  expect_form(body, request.dialect, expected);
+  expect_what_was_asked(request, expected);
   expected.is_latin = is_all_latin(body);
   expected.is_own_endpoint = is_own_endpoint;
   // No tokenizer needs eight bytes for a token of such text: an estimate from below.
@@ -211,6 +222,7 @@ void SoftWatch::event(std::string_view data) {
 }
 
 void SoftWatch::answer(std::string_view body, const exchange::AnswerFacts::Said& said) {
+  is_whole_ = true;
   switch (dialect_) {
     case DialectId::openai:
       return openai_answer(body, said);
@@ -334,10 +346,13 @@ void SoftWatch::gemini_part(Value part) {
 /// What stands between the quotes of a string.
 void SoftWatch::escaped_text(std::string_view content) {
   if (content.empty()) return;
+  const auto take = [this](std::string_view text) {
+    is_whole_ ? watch_.whole_text(text) : watch_.text(text);
+  };
   if (content.find('\\') == std::string_view::npos) {
-    watch_.text(content.substr(0, kTextBytesMax));
+    take(content.substr(0, kTextBytesMax));
   } else {
-    watch_.text(fault::unescaped(content, kTextBytesMax));
+    take(fault::unescaped(content, kTextBytesMax));
   }
 }
 

@@ -61,6 +61,7 @@ class SoftWatch {
 
   fault::AnswerWatch watch_;
   exchange::DialectId dialect_;
+  bool is_whole_ = false;  ///< No stream: each text is all there.
   std::size_t calls_ = 0;  ///< So far, where the dialect does not number them itself.
   /// Of Anthropic's stream: in which of its blocks each call stands.
   std::vector<std::int64_t> blocks_of_calls_;

@@ -5,14 +5,18 @@
 #include <string>
 #include <vector>
 
+#include "exchange/json_edit.h"
 #include "provider/openai_answer.h"
 
 namespace claviger::relay {
 namespace {
 
+/// As the reader of OpenAI's requests leaves it.
 exchange::Request asking(std::string_view body) {
   exchange::Request request;
   request.body = body;
+  request.places.tools_value = exchange::find_value(body, "tools");
+  request.places.answer_form_value = exchange::find_value(body, "response_format");
   return request;
 }
 

@@ -62,7 +62,7 @@ Task<net::IoResult<void>> Relay::send_request(Job& job, const Address& address,
   head.header("user-agent", "claviger");
   if (!job.attempt.profile->client_request_id_header.empty()) {
     head.outside_header(job.attempt.profile->client_request_id_header,
-                        fmt::format("{}-{}", job.record.id.text(), job.attempt.number));
+                        job.record.id.text() + "-" + std::to_string(job.attempt.number));
   }
   head.header("content-length", request_body.size());
   head.ready_lines(job.attempt.forwarded_headers);

@@ -1,7 +1,6 @@
 #include "api/openai/request_fields.h"
 
-#include <algorithm>
-#include <iterator>
+#include "base/name_index.h"
 
 namespace claviger::api::openai {
 namespace {
@@ -72,8 +71,8 @@ constexpr Row chat_fields[] = {
     {"reasoning_effort", free},  // Reasoning counts as output.
     {"reasoning_format", free},  // Groq
     {"repetition_penalty", free},
-    {"response_format", content},  // The schema is part of the prompt.
-    {"safe_prompt", free},         // Mistral
+    {"response_format", answer_form},
+    {"safe_prompt", free},  // Mistral
     {"safety_identifier", safety_identifier},
     {"seed", free},
     {"service_tier", service_tier},
@@ -109,36 +108,34 @@ constexpr Row embedding_fields[] = {
     {"model", model},     {"user", end_user},
 };
 
-constexpr bool by_name(const Row& a, const Row& b) {
-  return a.name < b.name;
-}
-static_assert(std::is_sorted(std::begin(chat_fields), std::end(chat_fields), by_name));
-static_assert(std::is_sorted(std::begin(embedding_fields), std::end(embedding_fields), by_name));
+constexpr auto chat_index = index_by<&Row::name>(chat_fields);
+constexpr auto embedding_index = index_by<&Row::name>(embedding_fields);
 
 template <std::size_t N>
-const FieldClass* find(const Row (&rows)[N], std::string_view field) {
-  const Row* const row =
-      std::lower_bound(std::begin(rows), std::end(rows), Row{field, free}, by_name);
-  return row != std::end(rows) && row->name == field ? &row->field_class : nullptr;
+const FieldClass* find(const NameIndex<N>& index, const Row (&rows)[N], std::string_view field) {
+  const std::size_t row = index.find(field);
+  return row == index.none ? nullptr : &rows[row].field_class;
 }
 
 }  // namespace
 
 const FieldClass* field_class(exchange::Operation operation, std::string_view field) {
-  return operation == exchange::Operation::embeddings ? find(embedding_fields, field)
-                                                      : find(chat_fields, field);
+  return operation == exchange::Operation::embeddings
+             ? find(embedding_index, embedding_fields, field)
+             : find(chat_index, chat_fields, field);
 }
 
 bool is_text_message_field(std::string_view field) {
   // The union of OpenAI's message types (npm openai 6.49.0, 2026-11) and what providers add
   // for reasoning (DeepSeek, vLLM, OpenRouter) and prompt caching. `audio` is not among them:
   // it refers to an earlier spoken answer.
-  constexpr std::string_view names[] = {
+  static constexpr std::string_view names[] = {
       "cache_control", "content",   "function_call",     "name",
       "prefix",        "reasoning", "reasoning_content", "reasoning_details",
       "refusal",       "role",      "tool_call_id",      "tool_calls",
   };
-  return std::binary_search(std::begin(names), std::end(names), field);
+  static constexpr NameIndex<std::size(names)> index([](std::size_t i) { return names[i]; });
+  return index.contains(field);
 }
 
 }  // namespace claviger::api::openai

@@ -25,6 +25,7 @@ enum class FieldClass : std::uint8_t {
   stream,
   stream_options,
   tools,
+  answer_form,  ///< `response_format`: its schema is part of the prompt.
   modalities,
   prediction,
   web_search_options,

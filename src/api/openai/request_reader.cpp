@@ -48,6 +48,7 @@ class RequestReader {
   bool stream_options(value& value);
   bool tools(value& value);
   bool tool(value& value);
+  bool answer_form(value& value);
   bool modalities(value& value);
   bool service_tier(value& value);
   bool end_user(value& value, std::string_view key, std::string& target);
@@ -138,6 +139,8 @@ bool RequestReader::field(std::string_view key, value value) {
       return stream_options(value);
     case FieldClass::tools:
       return tools(value);
+    case FieldClass::answer_form:
+      return answer_form(value);
     case FieldClass::modalities:
       return modalities(value);
     case FieldClass::prediction:
@@ -417,12 +420,25 @@ bool RequestReader::stream_options(value& value) {
 }
 
 bool RequestReader::tools(value& value) {
+  const std::size_t begin = json_.span_of_scalar(value).begin;
   bool ok = true;
   if (is_null(value, "tools", ok) || !ok) return ok;
   Kind kind{};
   if (!json_.kind_of(value, kind, "tools")) return false;
   if (kind != Kind::array) return json_.wrong_type("tools", "an array of tools");
-  return json_.each_element(value, "tools", [this](auto& element) { return tool(element); });
+  const bool whole =
+      json_.each_element(value, "tools", [this](auto& element) { return tool(element); });
+  if (whole) request_.places.tools_value = {.begin = begin, .end = json_.consumed_end()};
+  return whole;
+}
+
+bool RequestReader::answer_form(value& value) {
+  const std::size_t begin = json_.span_of_scalar(value).begin;
+  bool ok = true;
+  if (is_null(value, "response_format", ok) || !ok) return ok;
+  if (!json_.skip(value, "response_format")) return false;
+  request_.places.answer_form_value = {.begin = begin, .end = json_.consumed_end()};
+  return true;
 }
 
 /// A tool that the caller runs costs its description. One that the provider runs (web search,

@@ -209,6 +209,19 @@ TEST(ChatRequest, APredictionIsKeptAsItStands) {
   EXPECT_TRUE(good(chat(R"(,"prediction":null)")).places.prediction_value.empty());
 }
 
+TEST(ChatRequest, ToolsAndTheFormOfTheAnswerAreFoundWhereTheyStand) {
+  const std::string body =
+      chat(R"(, "tools" : [ {"type":"function","function":{"name":"a"}} ] ,"seed":1,)"
+           R"("response_format": {"type":"json_object"} )");
+  const auto request = good(body);
+  EXPECT_EQ(at(request, request.places.tools_value),
+            R"([ {"type":"function","function":{"name":"a"}} ])");
+  EXPECT_EQ(at(request, request.places.answer_form_value), R"({"type":"json_object"})");
+  const auto without = good(chat(R"(,"tools":null,"response_format":null)"));
+  EXPECT_TRUE(without.places.tools_value.empty());
+  EXPECT_TRUE(without.places.answer_form_value.empty());
+}
+
 TEST(ChatRequest, WhatCannotBeBoundedIsNamed) {
   const auto unbounded = [](std::string_view field) {
     return good(chat("," + std::string(field))).unbounded_fields;
