@@ -1,9 +1,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <random>
 #include <string>
 
 #include "base/ascii.h"
+#include "base/find_quoted.h"
 #include "base/name_index.h"
 
 namespace claviger {
@@ -41,6 +43,21 @@ TEST(AsciiTest, OneByteAboveItIsSeenWhereverItStands) {
       text[at] = '\x7F';
     }
   }
+}
+
+TEST(FindQuotedTest, FindsWhatFindDoesWhereverItStands) {
+  const std::uint64_t seed = std::random_device{}();
+  SCOPED_TRACE(seed);
+  std::mt19937_64 random(seed);
+  constexpr std::string_view bytes = "\"\"\"ab";
+  for (int round = 0; round < 20'000; ++round) {
+    std::string text(random() % 90, ' ');
+    for (char& byte : text) byte = bytes[random() % bytes.size()];
+    for (const std::string_view wanted : {"\"a\"", "\"ab\"", "\"b\"", "\"aaba\""}) {
+      ASSERT_EQ(find_quoted(text, wanted), text.find(wanted)) << text << " for " << wanted;
+    }
+  }
+  EXPECT_EQ(find_quoted("", "\"a\""), std::string_view::npos);
 }
 
 }  // namespace

@@ -306,9 +306,18 @@ bool says_something(std::string_view data, std::size_t at, std::string_view key)
   return !rest.starts_with("null");
 }
 
+/// `at` is where starts_key() holds.
 bool matters_at(std::string_view data, std::size_t at) {
-  return says_something(data, at, "\"usage\"") || says_something(data, at, "\"error\"") ||
-         says_something(data, at, "\"finish_reason\"") || says_something(data, at, "\"detail\"");
+  switch (data[at + 1]) {
+    case 'u':
+      return says_something(data, at, "\"usage\"");
+    case 'e':
+      return says_something(data, at, "\"error\"");
+    case 'f':
+      return says_something(data, at, "\"finish_reason\"");
+    default:
+      return says_something(data, at, "\"detail\"");
+  }
 }
 
 bool starts_key(char quote, char letter) {

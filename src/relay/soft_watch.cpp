@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/ascii.h"
+#include "base/find_quoted.h"
 #include "exchange/json_edit.h"
 #include "fault/json_glance.h"
 
@@ -86,7 +87,7 @@ void expect_openai_form(std::string_view form_json, fault::Expectation& expected
 /// `output_config.format`, or `output_format` as it was called first
 /// (https://docs.claude.com/en/docs/build-with-claude/structured-outputs, 2026-11).
 void expect_anthropic_form(std::string_view body, fault::Expectation& expected) {
-  if (body.find("\"json_schema\"") == std::string_view::npos) return;
+  if (find_quoted(body, "\"json_schema\"") == std::string_view::npos) return;
   const auto take = [&](Value format, bool is_whole) {
     if (is_whole && format["type"].text(32) == "json_schema") {
       expect_schema(format["schema"], expected);
@@ -161,7 +162,7 @@ bool is_all_latin(std::string_view body) {
 
 /// The inside of the string behind `"key":`, escapes and all; empty where there is none.
 std::string_view string_behind(std::string_view text, std::string_view quoted_key) {
-  const std::size_t key = text.find(quoted_key);
+  const std::size_t key = find_quoted(text, quoted_key);
   if (key == std::string_view::npos) return {};
   std::size_t at = key + quoted_key.size();
   while (at < text.size() && (text[at] == ':' || text[at] == ' ')) ++at;
@@ -173,7 +174,7 @@ std::string_view string_behind(std::string_view text, std::string_view quoted_ke
 
 /// Whether `"key":` stands in `text` with something behind it: no null, no empty list.
 bool has_something(std::string_view text, std::string_view quoted_key) {
-  const std::size_t key = text.find(quoted_key);
+  const std::size_t key = find_quoted(text, quoted_key);
   if (key == std::string_view::npos) return false;
   const std::size_t value = text.find_first_not_of(" :", key + quoted_key.size());
   if (value == std::string_view::npos) return false;
@@ -238,7 +239,7 @@ void SoftWatch::call(Value name, std::string_view arguments) {
 }
 
 void SoftWatch::openai_event(std::string_view data) {
-  const std::size_t at = data.find("\"delta\"");
+  const std::size_t at = find_quoted(data, "\"delta\"");
   if (at == std::string_view::npos) return;
   const std::string_view delta = data.substr(at);
   const std::string_view content = string_behind(delta, "\"content\"");
@@ -278,13 +279,13 @@ void SoftWatch::openai_answer(std::string_view body, const exchange::AnswerFacts
 
 /// https://docs.claude.com/en/docs/build-with-claude/streaming (2026-11).
 void SoftWatch::anthropic_event(std::string_view data) {
-  if (data.find("\"text_delta\"") != std::string_view::npos) {
-    const std::size_t at = data.find("\"delta\"");
+  if (find_quoted(data, "\"text_delta\"") != std::string_view::npos) {
+    const std::size_t at = find_quoted(data, "\"delta\"");
     if (at != std::string_view::npos) escaped_text(string_behind(data.substr(at), "\"text\""));
     return;
   }
-  const bool is_start = data.find("\"content_block_start\"") != std::string_view::npos;
-  if (!is_start && data.find("\"input_json_delta\"") == std::string_view::npos) return;
+  const bool is_start = find_quoted(data, "\"content_block_start\"") != std::string_view::npos;
+  if (!is_start && find_quoted(data, "\"input_json_delta\"") == std::string_view::npos) return;
   const JsonGlance glance(data);
   const Value event = glance.root();
   if (!is_start) return anthropic_arguments(event);
