@@ -53,7 +53,17 @@ const fault::Cause* cause_named(std::string_view name) {
 }
 
 std::string percent(double confidence) {
-  return fmt::format("{:.0f} %", confidence * 100);
+  return confidence < 0.005 ? std::string("under 1 %") : fmt::format("{:.0f} %", confidence * 100);
+}
+
+/// A cause, which a narrow screen may break where its words meet.
+std::string breakable(std::string_view cause) {
+  std::string out;
+  for (const char c : cause) {
+    out += escaped({&c, 1});
+    if (c == '_') out += "<wbr>";
+  }
+  return out;
 }
 
 std::string verdict_html(const SupportPage& page) {
@@ -73,7 +83,7 @@ std::string verdict_html(const SupportPage& page) {
   out += "<table><tr><th>at fault</th><th>cause</th><th>confidence</th></tr>\n";
   for (const fault::Suspect& suspect : page.suspects) {
     out += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td></tr>\n",
-                       escaped(to_string(suspect.party)), escaped(suspect.cause),
+                       escaped(to_string(suspect.party)), breakable(suspect.cause),
                        percent(suspect.confidence));
   }
   return out + "</table>\n";
@@ -220,7 +230,7 @@ h2 { font-size: 1.05rem; margin: 1.75rem 0 .5rem; }
 table { width: 100%; border-collapse: collapse; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .5rem .35rem 0;
   border-bottom: 1px solid #dcd8ce; overflow-wrap: anywhere; }
-th { font-weight: 600; min-width: 5.5rem; }
+th { font-weight: 600; min-width: 5.5rem; overflow-wrap: break-word; }
 footer { margin-top: 2rem; font-size: .85rem; color: #6b675e; }
 @media (prefers-color-scheme: dark) {
   body { background: #191817; color: #eceae4; }
