@@ -111,14 +111,24 @@ bool is_own_address(std::string_view url) {
   if (at == std::string_view::npos) return false;
   std::string_view host = url.substr(at + 3);
   host = host.substr(0, host.find_first_of("/?"));
-  for (const std::string_view begin :
-       {"localhost", "127.", "10.", "192.168.", "172.16.", "172.17.", "172.18.", "172.19.",
-        "172.20.", "172.31.", "[::1]", "[fd", "host.docker.internal", "0.0.0.0"}) {
+  for (const std::string_view begin : {"localhost", "127.", "10.", "192.168.", "[::1]", "[fd",
+                                       "host.docker.internal", "0.0.0.0"}) {
     if (host.starts_with(begin)) return true;
   }
+  // 172.16.0.0/12
+  const std::string_view second = host.starts_with("172.") ? host.substr(4, 3) : std::string_view();
+  if (second.size() == 3 && second[2] == '.' && second >= "16." && second <= "31.") return true;
   const std::string_view name = host.substr(0, host.find(':'));
   return name.ends_with(".local") || name.ends_with(".lan") || name.ends_with(".internal") ||
          name.find('.') == std::string_view::npos;
+}
+
+/// Servers that people run themselves. Who says nothing of the address is taken to do so.
+bool is_own_server(std::string_view provider) {
+  constexpr std::array<std::string_view, 10> kServers = {
+      "ollama", "llamacpp", "llama.cpp", "lmstudio", "vllm",
+      "sglang", "tgi",      "localai",   "gpustack", "local"};
+  return std::ranges::find(kServers, provider) != kServers.end();
 }
 
 void read_request(const json::object& object, Case& out) {
@@ -210,6 +220,7 @@ std::expected<Case, std::string> Case::read(std::string_view json_line) {
   if (const json::object* const stage = fields.object("local")) {
     read_stage(*stage, out.local, error);
   }
+  out.request.own_endpoint = is_own_server(out.provider);
   if (const json::object* const request = fields.object("request")) read_request(*request, out);
   if (const json::object* const expect = fields.object("expect")) {
     Fields expected(*expect);

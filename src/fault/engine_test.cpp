@@ -23,7 +23,7 @@ const RuleBook& book() {
 
 std::vector<Case> corpus() {
   std::vector<Case> cases;
-  for (const char* const file : {"/documented.jsonl", "/unfamiliar.jsonl"}) {
+  for (const char* const file : {"/documented.jsonl", "/unfamiliar.jsonl", "/seen.jsonl"}) {
     std::ifstream lines(std::string(CLAVIGER_FAULT_CORPUS) + file);
     for (std::string line; std::getline(lines, line);) {
       auto one = Case::read(line);
