@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "exchange/json_edit.h"
 #include "exchange/sse.h"
 
@@ -14,6 +16,20 @@ std::string cost_added(std::string_view body, exchange::Span usage, NanoUsd cost
   return exchange::with_field_at(body, usage, "cost", to_decimal(cost));
 }
 
+/// The value at a path of keys that are parted by dots.
+exchange::Span find_path(std::string_view json, std::string_view path) {
+  exchange::Span found = {.begin = 0, .end = json.size()};
+  for (;;) {
+    const std::size_t dot = std::min(path.find('.'), path.size());
+    const exchange::Span inner =
+        exchange::find_value(exchange::at(json, found), path.substr(0, dot));
+    if (inner.empty()) return {};
+    found = {.begin = found.begin + inner.begin, .end = found.begin + inner.end};
+    if (dot == path.size()) return found;
+    path.remove_prefix(dot + 1);
+  }
+}
+
 }  // namespace
 
 std::string body_with_cost(std::string_view body, exchange::Span usage, NanoUsd cost) {
@@ -24,7 +40,7 @@ std::string body_with_cost(std::string_view body, exchange::Span usage, NanoUsd 
 std::string sse_event_with_cost(std::string_view event, std::string_view usage, NanoUsd cost) {
   std::string joined;
   const std::string_view data = exchange::event_data(event, joined);
-  std::string edited = cost_added(data, exchange::find_value(data, usage), cost);
+  std::string edited = cost_added(data, find_path(data, usage), cost);
   if (edited.empty()) return std::string(event);
   if (joined.empty()) {
     const auto begin = static_cast<std::size_t>(data.data() - event.data());

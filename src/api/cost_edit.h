@@ -13,8 +13,8 @@ namespace claviger::api {
 /// `body` with the cost set in the object at `usage`; unchanged where that is no object.
 std::string body_with_cost(std::string_view body, exchange::Span usage, NanoUsd cost);
 
-/// A whole SSE event with the cost set in its data's top-level object `usage`; unchanged where it
-/// has none.
+/// A whole SSE event with the cost set in the object at `usage` of its data, whose keys are parted
+/// by dots; unchanged where it has none.
 std::string sse_event_with_cost(std::string_view event, std::string_view usage, NanoUsd cost);
 
 }  // namespace claviger::api

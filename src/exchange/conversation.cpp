@@ -51,13 +51,14 @@ FeatureClass class_of(Feature feature) {
   return feature < Feature::cache_marks ? FeatureClass::parameter : FeatureClass::hint;
 }
 
-void Conversation::use(Feature feature, std::string_view field) {
+void Conversation::use(Feature feature, std::string_view field, std::string_view why) {
   // Fields that we have no word for are told apart by their names; of the others one is enough.
   const bool is_named = feature == Feature::other_parameter || feature == Feature::other_content;
   if (used_.test(position(feature)) && !is_named) return;
   used_.set(position(feature));
   if (uses_.size() == feature_uses_max) return;
-  uses_.push_back({.feature = feature, .field = std::string(clipped(field, field_name_bytes_max))});
+  uses_.push_back(
+      {.feature = feature, .field = std::string(clipped(field, field_name_bytes_max)), .why = why});
 }
 
 const JsonTree* Conversation::keep_tree(std::string_view json) {

@@ -189,6 +189,7 @@ enum class Feature : std::uint8_t {
   reasoning_off,
   thinking_back,           ///< What an earlier answer thought, signed.
   unsigned_thinking_back,  ///< The same, without a provider's signature.
+  foreign_thinking_back,   ///< The same, encrypted for the provider that thought it.
   citations_back,
   tool_failure,  ///< That a tool failed, beside what it said.
   image_detail,
@@ -220,7 +221,8 @@ FeatureClass class_of(Feature feature);
 
 struct FeatureUse {
   Feature feature;
-  std::string field;  ///< As the caller calls it: `top_k`, `messages.3.content.0`.
+  std::string field;          ///< As the caller calls it: `top_k`, `messages.3.content.0`.
+  std::string_view why = {};  ///< A sentence that says what to do; a literal. Mostly empty.
 };
 inline constexpr std::size_t feature_uses_max = 64;
 inline constexpr std::size_t field_name_bytes_max = 96;
@@ -242,8 +244,8 @@ class Conversation {
   std::string_view cache_key;
   CacheMark cache = CacheMark::none;  ///< Of the whole request.
 
-  /// Each feature once, by where it was first met.
-  void use(Feature feature, std::string_view field);
+  /// Each feature once, by where it was first met. `why` is a literal (FeatureUse::why).
+  void use(Feature feature, std::string_view field, std::string_view why = {});
   const std::vector<FeatureUse>& uses() const { return uses_; }
 
   /// Keeps a text for as long as the Conversation lives.

@@ -33,7 +33,12 @@ enum class Delivery : std::uint8_t { whole, streamed };
 
 /// The dialects that callers and providers speak. A provider of the `openai` dialect takes an
 /// OpenAI caller's bytes as they are.
-enum class DialectId : std::uint8_t { openai, anthropic, gemini };
+enum class DialectId : std::uint8_t {
+  openai,  ///< Chat completions, and whatever has the same errors and lists.
+  anthropic,
+  gemini,
+  openai_responses,  ///< OpenAI's Responses API; some who speak `openai` speak this as well.
+};
 
 /// What the input holds, as far as the bound of its cost is concerned (money.md, "Hold").
 enum class InputContent : std::uint8_t {
@@ -128,7 +133,8 @@ struct Request {
     Span stream_options_value;   ///< The whole object, or `null`.
     Span include_usage_value;    ///< Inside the former, where present.
     Span thinking_budget_value;  ///< `thinking.budget_tokens`, where present.
-    /// OpenAI: `tools` and `response_format`, where present and not null.
+    /// OpenAI: `tools` and `response_format` (of the Responses API `text`), where present and not
+    /// null.
     Span tools_value;
     Span answer_form_value;
     /// `prediction`: what of it is not used is billed as output, beside what is generated.

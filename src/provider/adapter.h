@@ -36,7 +36,9 @@ struct Profile {
   std::string auth_prefix;      ///< `Bearer `
   std::string chat_path;        ///< Appended to the base URL: `/chat/completions`.
   std::string embeddings_path;  ///< Empty: it has none.
-  std::string models_path;      ///< Empty: it lists none, and a key cannot be tested for free.
+  /// Where it speaks OpenAI's Responses API beside its own dialect; empty: it does not.
+  std::string responses_path;
+  std::string models_path;  ///< Empty: it lists none, and a key cannot be tested for free.
   /// Which name bounds the output there: `max_completion_tokens` or `max_tokens`.
   std::string output_max_field;
   /// The other of the two names binds there as well. Where it does not, a caller who wrote
@@ -166,5 +168,9 @@ class Adapter {
 
 /// The adapter of a dialect; stateless, lives for ever. Null where this build has none.
 const Adapter* adapter_for(exchange::DialectId dialect);
+
+/// The adapter by which a provider is asked: of the caller's dialect where the provider speaks that
+/// beside its own, else of its own.
+const Adapter* adapter_for(const Profile& profile, exchange::DialectId caller);
 
 }  // namespace claviger::provider

@@ -11,6 +11,7 @@
 #include "provider/body_edit.h"
 #include "provider/gemini/gemini_adapter.h"
 #include "provider/openai_answer.h"
+#include "provider/responses/responses_adapter.h"
 
 namespace claviger::provider {
 namespace {
@@ -144,6 +145,7 @@ const Adapter* adapter_for(exchange::DialectId dialect) {
   static const OpenAiAdapter openai;
   static const AnthropicAdapter anthropic;
   static const GeminiAdapter gemini;
+  static const ResponsesAdapter responses;
   switch (dialect) {
     case exchange::DialectId::openai:
       return &openai;
@@ -151,8 +153,16 @@ const Adapter* adapter_for(exchange::DialectId dialect) {
       return &anthropic;
     case exchange::DialectId::gemini:
       return &gemini;
+    case exchange::DialectId::openai_responses:
+      return &responses;
   }
   return nullptr;
+}
+
+const Adapter* adapter_for(const Profile& profile, exchange::DialectId caller) {
+  const bool is_responses = caller == exchange::DialectId::openai_responses;
+  const bool speaks_it = is_responses && !profile.responses_path.empty();
+  return adapter_for(speaks_it ? caller : profile.dialect);
 }
 
 }  // namespace claviger::provider

@@ -136,6 +136,9 @@ void check(const Profile& profile) {
   if (!profile.embeddings_path.empty() && !is_path(profile.embeddings_path)) {
     complain("embeddings_path", "must start with a slash, or be empty");
   }
+  if (!profile.responses_path.empty() && !is_path(profile.responses_path)) {
+    complain("responses_path", "must start with a slash, or be absent where there is none");
+  }
   if (profile.output_max_field != "max_tokens" &&
       profile.output_max_field != "max_completion_tokens") {
     complain("output_max_field", "must be \"max_tokens\" or \"max_completion_tokens\"");
@@ -157,6 +160,7 @@ Profile read_profile(const toml::table& table) {
   profile.auth_prefix = reader.text("auth_prefix");
   profile.chat_path = reader.text("chat_path");
   profile.embeddings_path = reader.text("embeddings_path");
+  profile.responses_path = reader.text_or("responses_path", "");
   profile.models_path = reader.text("models_path");
   profile.output_max_field = reader.text("output_max_field");
   profile.both_output_max_fields_bind = reader.truth("both_output_max_fields_bind");

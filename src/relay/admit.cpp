@@ -206,8 +206,9 @@ Done Relay::choose_place(Job& job) {
   attempt.forwarded_headers.clear();
   attempt.is_unbounded = false;
   attempt.profile = job.world->profiles->find(attempt.target.provider);
-  attempt.adapter =
-      attempt.profile == nullptr ? nullptr : provider::adapter_for(attempt.profile->dialect);
+  attempt.adapter = attempt.profile == nullptr
+                        ? nullptr
+                        : provider::adapter_for(*attempt.profile, job.request.dialect);
   const bool is_counted_here = job.operation == exchange::Operation::count_tokens;
   const bool is_offered =
       attempt.adapter != nullptr &&

@@ -73,7 +73,8 @@ bool is_of_no_use(const Job& job, const provider::AnswerReading& reading) {
   const bool has_cost_output =
       reading.usage_state == provider::UsageState::sound && reading.usage.output_tokens > 0;
   const std::string_view reason = job.record.finish_reason;
-  const bool has_reason = !reason.empty() && reason != "stop" && reason != "end_turn";
+  const bool has_reason =
+      !reason.empty() && reason != "stop" && reason != "end_turn" && reason != "completed";
   return reading.facts.is_empty && !has_cost_output && !has_reason;
 }
 

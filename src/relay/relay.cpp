@@ -325,9 +325,9 @@ Task<Done> Relay::exchange_on(Job& job, const Address& address, std::string_view
   std::string().swap(job.attempt.translated_body);
   // The provider is at work; what its answer should look like is read meanwhile.
   if (sent) {
-    job.attempt.soft_watch = SoftWatch::of(
-        job.request,
-        {.dialect = job.attempt.profile->dialect, .is_own_endpoint = is_own_endpoint(job.attempt)});
+    job.attempt.soft_watch =
+        SoftWatch::of(job.request, {.dialect = job.attempt.adapter->dialect(),
+                                    .is_own_endpoint = is_own_endpoint(job.attempt)});
   }
   // Where another attempt could follow, the request is still needed.
   if (!may_need_request_again(job)) job.caller.release_request();

@@ -46,6 +46,7 @@ void expect_tools(std::string_view tools_json, DialectId dialect, fault::Expecta
       expect_listed(tools, [](Value tool) { return tool["function"]["name"]; }, expected);
       break;
     case DialectId::anthropic:
+    case DialectId::openai_responses:
       expect_listed(tools, [](Value tool) { return tool["name"]; }, expected);
       break;
     case DialectId::gemini:
@@ -82,6 +83,15 @@ void expect_openai_form(std::string_view form_json, fault::Expectation& expected
   if (type == "json_schema" && glance.is_whole()) {
     expect_schema(form["json_schema"]["schema"], expected);
   }
+}
+
+/// `text.format` of OpenAI's Responses API (npm openai 7.57.0, ResponseTextConfig, 2026-11).
+void expect_responses_form(std::string_view text_json, fault::Expectation& expected) {
+  const JsonGlance glance(text_json);
+  const Value form = glance.root()["format"];
+  const std::string type = form["type"].text(32);
+  expected.wants_json = type == "json_object" || type == "json_schema";
+  if (type == "json_schema" && glance.is_whole()) expect_schema(form["schema"], expected);
 }
 
 /// `output_config.format`, or `output_format` as it was called first
@@ -125,18 +135,20 @@ std::string_view value_if_named(std::string_view body, std::string_view key) {
   return body.find(key) == std::string_view::npos ? std::string_view() : value_of(body, key);
 }
 
-/// The reader of OpenAI's requests passed both places anyway.
+/// The readers of OpenAI's requests passed both places anyway.
 void expect_what_was_asked(const exchange::Request& request, fault::Expectation& expected) {
   const std::string_view body = request.body;
   switch (request.dialect) {
-    case DialectId::openai: {
+    case DialectId::openai:
+    case DialectId::openai_responses: {
       const auto& places = request.places;
       if (!places.tools_value.empty()) {
         expect_tools(exchange::at(body, places.tools_value), request.dialect, expected);
       }
-      if (!places.answer_form_value.empty()) {
-        expect_openai_form(exchange::at(body, places.answer_form_value), expected);
-      }
+      if (places.answer_form_value.empty()) return;
+      const std::string_view form = exchange::at(body, places.answer_form_value);
+      const bool is_chat = request.dialect == DialectId::openai;
+      is_chat ? expect_openai_form(form, expected) : expect_responses_form(form, expected);
       return;
     }
     case DialectId::anthropic:
@@ -219,6 +231,8 @@ void SoftWatch::event(std::string_view data) {
       return anthropic_event(data);
     case DialectId::gemini:
       return gemini_answer(data);
+    case DialectId::openai_responses:
+      return responses_event(data);
   }
 }
 
@@ -231,6 +245,8 @@ void SoftWatch::answer(std::string_view body, const exchange::AnswerFacts::Said&
       return anthropic_answer(body);
     case DialectId::gemini:
       return gemini_answer(body);
+    case DialectId::openai_responses:
+      return responses_answer(body);
   }
 }
 
@@ -320,6 +336,45 @@ void SoftWatch::anthropic_block(Value block) {
   const Value input = block["input"];
   const bool is_none = !input || input.is(JsonGlance::Kind::object);
   call(block["name"], is_none ? std::string_view() : input.raw());
+}
+
+/// Text as it comes; whole items when they are done. npm openai 7.57.0, ResponseStreamEvent
+/// (2026-11).
+void SoftWatch::responses_event(std::string_view data) {
+  if (data.find("\"response.output_text.delta\"") != std::string_view::npos) {
+    return escaped_text(string_behind(data, "\"delta\""));
+  }
+  if (data.find("\"response.refusal.delta\"") != std::string_view::npos) return watch_.refusal();
+  if (data.find("\"response.output_item.done\"") == std::string_view::npos) return;
+  const JsonGlance glance(data);
+  const Value item = glance.root()["item"];
+  if (item["type"].raw() != "message") responses_item(item);
+}
+
+void SoftWatch::responses_answer(std::string_view body) {
+  const JsonGlance glance(body);
+  const Value output = glance.root()["output"];
+  for (std::size_t i = 0; i < output.size(); ++i) responses_item(output.at(i));
+  if (output.size() >= JsonGlance::elements_max) watch_.other_output();
+}
+
+void SoftWatch::responses_item(Value item) {
+  const std::string_view type = item["type"].raw();
+  if (type == "reasoning") return;
+  if (type == "message") {
+    const Value content = item["content"];
+    for (std::size_t i = 0; i < content.size(); ++i) {
+      const Value part = content.at(i);
+      if (part["type"].raw() == "refusal") watch_.refusal();
+      escaped_text(part["text"].raw());
+    }
+  } else if (type == "function_call") {
+    const std::string arguments =
+        item["arguments"].text(fault::AnswerWatch::argument_bytes_max + 1);
+    call(item["name"], arguments);
+  } else if (!type.empty()) {
+    watch_.other_output();  // What a tool of the provider's did, or a tool of another kind.
+  }
 }
 
 /// https://ai.google.dev/api/generate-content#candidate (2026-11).

@@ -55,6 +55,9 @@ class SoftWatch {
   void anthropic_answer(std::string_view body);
   void anthropic_block(fault::JsonGlance::Value block);
   void anthropic_arguments(fault::JsonGlance::Value event);
+  void responses_event(std::string_view data);
+  void responses_answer(std::string_view body);
+  void responses_item(fault::JsonGlance::Value item);
   /// A whole answer or an event, which look alike.
   void gemini_answer(std::string_view json);
   void gemini_part(fault::JsonGlance::Value part);

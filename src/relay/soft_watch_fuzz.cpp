@@ -15,7 +15,8 @@ namespace {
 using namespace claviger;
 
 constexpr exchange::DialectId kDialects[] = {
-    exchange::DialectId::openai, exchange::DialectId::anthropic, exchange::DialectId::gemini};
+    exchange::DialectId::openai, exchange::DialectId::anthropic, exchange::DialectId::gemini,
+    exchange::DialectId::openai_responses};
 
 bool is_known(std::string_view name) {
   for (std::size_t i = 0; i < fault::soft_failures; ++i) {

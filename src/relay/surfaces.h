@@ -26,6 +26,7 @@ struct Surface {
 inline constexpr Surface kSurfaces[] = {
     {"/v1/chat/completions", exchange::DialectId::openai, exchange::Operation::chat},
     {"/v1/embeddings", exchange::DialectId::openai, exchange::Operation::embeddings},
+    {"/v1/responses", exchange::DialectId::openai_responses, exchange::Operation::chat},
     {"/v1/messages", exchange::DialectId::anthropic, exchange::Operation::chat},
     {"/v1/messages/count_tokens", exchange::DialectId::anthropic,
      exchange::Operation::count_tokens},

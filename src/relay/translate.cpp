@@ -46,7 +46,7 @@ exchange::Bill bill_of(const Job& job) {
 
 Done Relay::take_forwarded_headers(Job& job) {
   Attempt& attempt = job.attempt;
-  const bool is_same_dialect = attempt.profile->dialect == job.request.dialect;
+  const bool is_same_dialect = attempt.adapter->dialect() == job.request.dialect;
   std::string& lines = attempt.forwarded_headers;
   for (const auto& [name, value] : attempt.profile->extra_headers) {
     const bool is_callers = is_same_dialect && !job.caller.head().value_of(name).empty() &&
@@ -83,7 +83,7 @@ Done Relay::translate(Job& job) {
   if (!dropped) {
     const bool may_be_dropped =
         exchange::class_of(dropped.error().feature) != exchange::FeatureClass::content;
-    return no(not_expressible(attempt.target.model, dropped.error().field, "",
+    return no(not_expressible(attempt.target.model, dropped.error().field, dropped.error().why,
                               may_be_dropped ? Droppable::yes : Droppable::no));
   }
   for (const exchange::FeatureUse& use : *dropped) attempt.dropped.push_back(use.field);

@@ -46,8 +46,9 @@ std::string padded(std::string text) {
 }
 
 const provider::Profile& profile_of(DialectId dialect) {
-  return *provider::Profiles::embedded()->find(dialect == DialectId::openai ? "openrouter"
-                                                                            : "anthropic");
+  const auto profiles = provider::Profiles::embedded();
+  if (dialect == DialectId::gemini) return *profiles->find("google");
+  return *profiles->find(dialect == DialectId::openai ? "openrouter" : "anthropic");
 }
 
 exchange::Request request_of(DialectId caller, const std::string& body) {
@@ -129,6 +130,9 @@ struct Pair {
 constexpr Pair kPairs[] = {
     {"openai_at_anthropic", DialectId::openai, DialectId::anthropic},
     {"anthropic_at_openai", DialectId::anthropic, DialectId::openai},
+    {"responses_at_openai", DialectId::openai_responses, DialectId::openai},
+    {"responses_at_anthropic", DialectId::openai_responses, DialectId::anthropic},
+    {"responses_at_gemini", DialectId::openai_responses, DialectId::gemini},
 };
 
 class Golden : public ::testing::TestWithParam<Pair> {};

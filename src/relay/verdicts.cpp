@@ -6,6 +6,7 @@
 #include <iterator>
 #include <vector>
 
+#include "exchange/json_edit.h"
 #include "exchange/json_tree.h"
 #include "exchange/json_writer.h"
 #include "fault/engine.h"
@@ -90,7 +91,8 @@ std::string words_inside(std::string_view json) {
   exchange::JsonTree tree;
   if (!tree.read(json)) return {};
   const exchange::JsonNode error = tree.root()["error"];
-  const std::string_view words = error.is_string() ? error.text() : error["message"].text();
+  std::string_view words = error.is_string() ? error.text() : error["message"].text();
+  if (words.empty()) words = tree.root()["message"].text();  // An error without an envelope.
   return std::string(exchange::clipped(words, kWordsBytesMax));
 }
 
@@ -112,7 +114,7 @@ int status_inside(std::string_view json) {
     const auto number = said.integer();
     if (number && *number >= 400 && *number <= 599) return static_cast<int>(*number);
   }
-  for (const exchange::JsonNode& said : {error["type"], error["code"]}) {
+  for (const exchange::JsonNode& said : {error["type"], error["code"], tree.root()["code"]}) {
     const auto* const known =
         std::ranges::find(kByType, said.text(), &std::pair<std::string_view, int>::first);
     if (known != std::end(kByType)) return known->second;
@@ -172,6 +174,10 @@ Failure judged_answer(const Job& job, const AnswerHead& head, std::string_view b
 
 Failure judged_error_inside(const Job& job, std::string_view json, fault::FailureWindow* failures,
                             Instant now) {
+  // OpenAI's `response.failed` says it in the answer that it carries.
+  if (const exchange::Span answer = exchange::find_value(json, "response"); !answer.empty()) {
+    json = exchange::at(json, answer);
+  }
   fault::Observation seen = observation_of(job);
   seen.status = 200;
   seen.body = json;

@@ -1,0 +1,535 @@
+#include "api/responses/request_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/openai/request_reader.h"
+#include "api/responses/request_fields.h"
+#include "api/strict_json.h"
+#include "exchange/json_scratch.h"
+#include "exchange/json_writer.h"
+
+namespace claviger::api::responses {
+namespace {
+
+using exchange::BadRequest;
+using exchange::InputContent;
+using exchange::Operation;
+using exchange::Request;
+using exchange::Unit;
+using openai::named_field_bytes_max;
+using simdjson::SUCCESS;
+using simdjson::ondemand::value;
+using Kind = StrictJson::Kind;
+
+/// More calls than any answer makes; keeps sums from overflowing.
+constexpr std::int64_t tool_calls_limit = 1'000'000;
+
+class RequestReader {
+ public:
+  RequestReader(StrictJson& json, Request& request) : json_(json), request_(request) {}
+
+  bool read(simdjson::ondemand::document& document);
+
+ private:
+  bool field(std::string_view key, value value);
+  bool check_is_complete();
+  bool unbounded(value& value, std::string_view key);
+  bool stored(value& value, std::string_view key);
+  bool model(value& value);
+  bool input(value& value);
+  bool item(value& value);
+  bool parts(value& value, std::string_view name);
+  struct Part;
+  bool part(value& value, std::string_view name);
+  bool part_field(std::string_view key, value& value, Part& part);
+  void add_part(const Part& part);
+  bool output_max(value& value);
+  bool tool_calls_max(value& value);
+  bool stream(value& value);
+  bool stream_options(value& value);
+  bool tools(value& value);
+  bool tool(value& value);
+  bool text(value& value);
+  void add_tool(std::string_view type);
+  void bound_tools();
+  bool reasoning(value& value);
+  bool service_tier(value& value);
+  bool end_user(value& value, std::string_view key, std::string& target);
+  bool string_or_skip(value& value, std::string_view key, std::string_view& text);
+
+  /// Whether `value` is null, which then is consumed. False in `ok` on failure.
+  bool is_null(value& value, std::string_view key, bool& ok);
+  bool expect(value& value, std::string_view key, Kind wanted, std::string_view expected);
+  void add_unseen() {
+    request_.input_content = InputContent::by_model;
+    ++request_.parts.unseen;
+  }
+  void name_unbounded(std::string_view name) { add_name(request_.unbounded_fields, name); }
+  static void add_name(std::vector<std::string>& names, std::string_view name);
+
+  StrictJson& json_;
+  Request& request_;
+  std::string safety_identifier_;
+  std::optional<std::int64_t> tool_calls_max_;
+  /// Tools whose calls are billed, with what they are billed by.
+  std::vector<std::pair<std::string, Unit>> billed_tools_;
+  bool has_input_ = false;
+};
+
+void RequestReader::add_name(std::vector<std::string>& names, std::string_view name) {
+  if (names.size() == exchange::named_fields_max) return;
+  const std::string shown(exchange::clipped(name, named_field_bytes_max));
+  if (std::find(names.begin(), names.end(), shown) == names.end()) names.push_back(shown);
+}
+
+bool RequestReader::read(simdjson::ondemand::document& document) {
+  simdjson::ondemand::json_type type{};
+  if (document.type().get(type) != SUCCESS) return json_.malformed();
+  if (type != simdjson::ondemand::json_type::object) {
+    return json_.fail(BadRequest::Code::wrong_type, "",
+                      "the body must be one JSON object, such as {\"model\": …}");
+  }
+  simdjson::ondemand::object object;
+  if (document.get_object().get(object) != SUCCESS) return json_.malformed();
+  const bool read = json_.each_field(
+      object, "", [this](std::string_view key, value value) { return field(key, value); });
+  if (!read) return false;
+  if (!exchange::nothing_follows(document)) return json_.malformed();
+  if (!check_is_complete()) return false;
+  bound_tools();
+  if (request_.end_user.empty()) request_.end_user = std::move(safety_identifier_);
+  return true;
+}
+
+bool RequestReader::check_is_complete() {
+  if (request_.model.empty()) {
+    return json_.fail(BadRequest::Code::missing_field, "model",
+                      "`model` is missing; name one as `provider/model`, or an alias");
+  }
+  // What a provider keeps may be all that is asked.
+  const bool refers = request_.parts.unseen > 0 || !request_.unbounded_fields.empty();
+  if (!has_input_ && !refers) {
+    return json_.fail(BadRequest::Code::missing_field, "input",
+                      "`input` is missing; send a text, or an array of items");
+  }
+  return true;
+}
+
+bool RequestReader::field(std::string_view key, value value) {
+  const FieldClass* const known = field_class(key);
+  if (known == nullptr) {
+    add_name(request_.unknown_fields, key);
+    return json_.skip(value, key);
+  }
+  switch (*known) {
+    case FieldClass::free:
+    case FieldClass::content:
+      return json_.skip(value, key);
+    case FieldClass::unbounded:
+      return unbounded(value, key);
+    case FieldClass::stored:
+      return stored(value, key);
+    case FieldClass::model:
+      return model(value);
+    case FieldClass::input:
+      return input(value);
+    case FieldClass::output_max:
+      return output_max(value);
+    case FieldClass::tool_calls_max:
+      return tool_calls_max(value);
+    case FieldClass::stream:
+      return stream(value);
+    case FieldClass::stream_options:
+      return stream_options(value);
+    case FieldClass::tools:
+      return tools(value);
+    case FieldClass::text:
+      return text(value);
+    case FieldClass::reasoning:
+      return reasoning(value);
+    case FieldClass::service_tier:
+      return service_tier(value);
+    case FieldClass::end_user:
+      return end_user(value, key, request_.end_user);
+    case FieldClass::safety_identifier:
+      return end_user(value, key, safety_identifier_);
+  }
+  return json_.malformed(key);
+}
+
+bool RequestReader::is_null(value& value, std::string_view key, bool& ok) {
+  Kind kind{};
+  ok = json_.kind_of(value, kind, key);
+  if (!ok || kind != Kind::null) return false;
+  ok = json_.skip(value, key);
+  return true;
+}
+
+bool RequestReader::expect(value& value, std::string_view key, Kind wanted,
+                           std::string_view expected) {
+  Kind kind{};
+  if (!json_.kind_of(value, kind, key)) return false;
+  return kind == wanted || json_.wrong_type(key, expected);
+}
+
+bool RequestReader::unbounded(value& value, std::string_view key) {
+  Kind kind{};
+  if (!json_.kind_of(value, kind, key)) return false;
+  if (kind == Kind::boolean) {
+    bool wanted = false;
+    if (!json_.boolean(value, key, wanted)) return false;
+    if (wanted) name_unbounded(key);
+    return true;
+  }
+  if (kind != Kind::null) name_unbounded(key);
+  return json_.skip(value, key);
+}
+
+bool RequestReader::stored(value& value, std::string_view key) {
+  bool ok = true;
+  if (is_null(value, key, ok) || !ok) return ok;
+  add_unseen();
+  return json_.skip(value, key);
+}
+
+bool RequestReader::model(value& value) {
+  std::string_view name;
+  request_.places.model_value = json_.span_of_scalar(value);
+  if (!json_.string(value, "model", name)) return false;
+  if (name.empty() || name.size() > openai::model_name_bytes_max) {
+    return json_.fail(BadRequest::Code::out_of_range, "model",
+                      fmt::format("`model` must have between 1 and {} bytes; name one as "
+                                  "`provider/model`, or an alias",
+                                  openai::model_name_bytes_max));
+  }
+  request_.model = name;
+  return true;
+}
+
+bool RequestReader::input(value& value) {
+  bool ok = true;
+  if (is_null(value, "input", ok) || !ok) return ok;
+  has_input_ = true;
+  Kind kind{};
+  if (!json_.kind_of(value, kind, "input")) return false;
+  if (kind == Kind::string) {
+    ++request_.parts.messages;
+    return json_.skip(value, "input");
+  }
+  if (kind != Kind::array) return json_.wrong_type("input", "a string or an array of items");
+  return json_.each_element(value, "input", [this](auto& element) { return item(element); });
+}
+
+bool RequestReader::item(value& value) {
+  if (!expect(value, "input", Kind::object, "an array of objects with a `type`")) return false;
+  ++request_.parts.messages;
+  std::string_view type = "message";  // As it is where nothing is said.
+  const bool read = json_.each_field(value, "input", [&](std::string_view key, auto inner) {
+    Kind kind{};
+    if (!json_.kind_of(inner, kind, "input")) return false;
+    if (key == "type") return string_or_skip(inner, "input.type", type);
+    const bool holds_parts = key == "content" || key == "output";
+    if (holds_parts && kind == Kind::array) return parts(inner, "input.content");
+    return json_.skip(inner, "input");
+  });
+  if (read && !is_text_item(type)) add_unseen();
+  return read;
+}
+
+bool RequestReader::parts(value& value, std::string_view name) {
+  return json_.each_element(value, name, [&](auto& element) { return part(element, name); });
+}
+
+/// What a part of an item's content says of itself. Views live as long as the document.
+struct RequestReader::Part {
+  std::string_view type;
+  std::string_view url;        ///< `image_url`
+  std::string_view detail;     ///< Of an image.
+  std::string_view data;       ///< `file_data`, or `input_audio.data`
+  std::string_view format;     ///< `input_audio.format`
+  bool has_reference = false;  ///< `file_id`, `file_url`, and whatever this build does not know.
+};
+
+bool RequestReader::part(value& value, std::string_view name) {
+  if (!expect(value, name, Kind::object, "an array of objects with a `type`")) return false;
+  Part part;
+  const bool read = json_.each_field(
+      value, name, [&](std::string_view key, auto inner) { return part_field(key, inner, part); });
+  if (read) add_part(part);
+  return read;
+}
+
+/// Parts as typed in npm openai 7.57.0, ResponseInputContent and ResponseInputAudio (2026-11).
+bool RequestReader::part_field(std::string_view key, value& value, Part& part) {
+  constexpr std::string_view name = "input.content";
+  if (key == "type") return json_.string(value, "input.content.type", part.type);
+  if (key == "image_url") return string_or_skip(value, name, part.url);
+  if (key == "detail") return string_or_skip(value, name, part.detail);
+  if (key == "file_data") return string_or_skip(value, name, part.data);
+  Kind kind{};
+  if (!json_.kind_of(value, kind, name)) return false;
+  if (key == "input_audio" && kind == Kind::object) {
+    return json_.each_field(value, name, [&](std::string_view inner_key, auto inner) {
+      if (inner_key == "data") return string_or_skip(inner, name, part.data);
+      if (inner_key == "format") return string_or_skip(inner, name, part.format);
+      return json_.skip(inner, name);
+    });
+  }
+  constexpr std::string_view texts[] = {"text",     "refusal",  "annotations",
+                                        "logprobs", "filename", "prompt_cache_breakpoint"};
+  const bool is_text = std::find(std::begin(texts), std::end(texts), key) != std::end(texts);
+  if (!is_text && kind != Kind::null) part.has_reference = true;
+  return json_.skip(value, name);
+}
+
+exchange::ImageDetail detail_of(std::string_view name) {
+  using enum exchange::ImageDetail;
+  if (name == "low") return low;
+  if (name == "high") return high;
+  if (name == "original") return original;
+  return automatic;
+}
+
+/// Images, sound, files, references and whatever comes next: their bytes bound nothing, but of
+/// some of them a formula knows the most that they cost.
+void RequestReader::add_part(const Part& part) {
+  if (is_text_part(part.type)) return;
+  auto& parts = request_.parts;
+  request_.input_content = InputContent::by_model;
+  if (part.type == "input_image" && !part.url.empty() && !part.has_reference) {
+    std::int64_t attached = 0;
+    parts.add_image(exchange::image_at_url(part.url, detail_of(part.detail), attached));
+    parts.attached_bytes += attached;
+    return;
+  }
+  if (part.type == "input_audio" && !part.has_reference) {
+    const auto ms = exchange::audio_ms_max_in_base64(part.data, part.format);
+    if (ms >= 0) {
+      parts.audio_ms_max += ms;
+      ++parts.audio_count;
+      parts.attached_bytes += static_cast<std::int64_t>(part.data.size());
+      return;
+    }
+  }
+  constexpr std::string_view pdf = "data:application/pdf;base64,";
+  if (part.type == "input_file" && !part.has_reference && part.data.starts_with(pdf)) {
+    ++parts.documents;
+    parts.attached_bytes += static_cast<std::int64_t>(part.data.size() - pdf.size());
+    return;
+  }
+  ++parts.unseen;
+}
+
+bool RequestReader::string_or_skip(value& value, std::string_view key, std::string_view& text) {
+  Kind kind{};
+  if (!json_.kind_of(value, kind, key)) return false;
+  return kind == Kind::string ? json_.string(value, key, text) : json_.skip(value, key);
+}
+
+bool RequestReader::output_max(value& value) {
+  constexpr std::string_view key = "max_output_tokens";
+  Kind kind{};
+  if (!json_.kind_of(value, kind, key)) return false;
+  if (kind == Kind::null || kind == Kind::number) {
+    request_.places.output_max_value = json_.span_of_scalar(value);
+  }
+  if (kind == Kind::null) return json_.skip(value, key);
+  std::int64_t tokens = 0;
+  if (!json_.integer(value, key, tokens)) return false;
+  if (tokens < 1 || tokens > openai::output_tokens_limit) {
+    return json_.fail(BadRequest::Code::out_of_range, key,
+                      fmt::format("`{}` must be between 1 and {}; leave it out for as much as "
+                                  "the budget and the model allow",
+                                  key, openai::output_tokens_limit));
+  }
+  request_.output_tokens_max = tokens;
+  return true;
+}
+
+bool RequestReader::tool_calls_max(value& value) {
+  constexpr std::string_view key = "max_tool_calls";
+  bool ok = true;
+  if (is_null(value, key, ok) || !ok) return ok;
+  std::int64_t calls = 0;
+  if (!json_.integer(value, key, calls)) return false;
+  if (calls < 0 || calls > tool_calls_limit) {
+    return json_.fail(BadRequest::Code::out_of_range, key,
+                      fmt::format("`{}` must be between 0 and {}", key, tool_calls_limit));
+  }
+  tool_calls_max_ = calls;
+  return true;
+}
+
+bool RequestReader::stream(value& value) {
+  bool ok = true;
+  if (is_null(value, "stream", ok) || !ok) return ok;
+  bool wanted = false;
+  if (!json_.boolean(value, "stream", wanted)) return false;
+  request_.delivery = wanted ? exchange::Delivery::streamed : exchange::Delivery::whole;
+  return true;
+}
+
+bool RequestReader::stream_options(value& value) {
+  bool ok = true;
+  if (is_null(value, "stream_options", ok) || !ok) return ok;
+  return expect(value, "stream_options", Kind::object, "an object") &&
+         json_.skip(value, "stream_options");
+}
+
+bool RequestReader::tools(value& value) {
+  const std::size_t begin = json_.span_of_scalar(value).begin;
+  bool ok = true;
+  if (is_null(value, "tools", ok) || !ok) return ok;
+  if (!expect(value, "tools", Kind::array, "an array of tools")) return false;
+  const bool read =
+      json_.each_element(value, "tools", [this](auto& element) { return tool(element); });
+  if (read) request_.places.tools_value = {.begin = begin, .end = json_.consumed_end()};
+  return read;
+}
+
+bool RequestReader::text(value& value) {
+  const std::size_t begin = json_.span_of_scalar(value).begin;
+  bool ok = true;
+  if (is_null(value, "text", ok) || !ok) return ok;
+  if (!expect(value, "text", Kind::object, "an object") || !json_.skip(value, "text")) return false;
+  request_.places.answer_form_value = {.begin = begin, .end = json_.consumed_end()};
+  return true;
+}
+
+bool RequestReader::tool(value& value) {
+  if (!expect(value, "tools", Kind::object, "an array of objects with a `type`")) return false;
+  std::string_view type;
+  const bool read = json_.each_field(value, "tools", [&](std::string_view key, auto inner) {
+    return key == "type" ? json_.string(inner, "tools.type", type) : json_.skip(inner, "tools");
+  });
+  if (read) add_tool(type);
+  return read;
+}
+
+void RequestReader::add_tool(std::string_view type) {
+  std::string name = fmt::format("tools.{}", exchange::clipped(type, named_field_bytes_max));
+  switch (tool_class(type)) {
+    case ToolClass::described_here:
+      ++request_.parts.tools;
+      return;
+    case ToolClass::described_there:
+      return add_unseen();
+    case ToolClass::web_search:
+      billed_tools_.emplace_back(std::move(name), Unit::web_search);
+      return;
+    case ToolClass::file_search:
+      billed_tools_.emplace_back(std::move(name), Unit::file_search);
+      return;
+    case ToolClass::code_interpreter:
+      billed_tools_.emplace_back(std::move(name), Unit::code_session);
+      return;
+    case ToolClass::unbounded:
+      return name_unbounded(name);
+  }
+}
+
+/// `max_tool_calls` bounds the calls of all built-in tools together (npm openai 7.57.0, 2026-11),
+/// so each of them may be called that often. What a call found is read in the next round, and
+/// nobody sees it before.
+void RequestReader::bound_tools() {
+  exchange::Extras& extras = request_.extras;
+  for (auto& [name, unit] : billed_tools_) {
+    if (!tool_calls_max_) {
+      name_unbounded(name + " without max_tool_calls");
+      continue;
+    }
+    ++request_.parts.tools;
+    extras.rounds_max = *tool_calls_max_ + 1;
+    extras.units_max[unit] = *tool_calls_max_;
+    if (extras.priced_fields.size() == exchange::named_fields_max) continue;
+    extras.priced_fields.push_back({.field = std::move(name), .needs = unit});
+  }
+}
+
+/// Reasoning counts as output. `mode` other than the standard one is priced nowhere.
+bool RequestReader::reasoning(value& value) {
+  bool ok = true;
+  if (is_null(value, "reasoning", ok) || !ok) return ok;
+  if (!expect(value, "reasoning", Kind::object, "an object")) return false;
+  return json_.each_field(value, "reasoning", [this](std::string_view key, auto inner) {
+    if (key != "mode") return json_.skip(inner, "reasoning");
+    std::string_view mode = "standard";
+    if (!string_or_skip(inner, "reasoning.mode", mode)) return false;
+    if (mode != "standard") name_unbounded("reasoning.mode");
+    return true;
+  });
+}
+
+/// As in chat completions (api/openai/request_reader.cpp): `auto` leaves it to the account.
+bool RequestReader::service_tier(value& value) {
+  using enum exchange::ServiceTier;
+  bool ok = true;
+  if (is_null(value, "service_tier", ok) || !ok) return ok;
+  std::string_view word;
+  if (!json_.string(value, "service_tier", word)) return false;
+  if (word == "auto") return true;
+  if (word == "default") {
+    request_.extras.service_tier = standard;
+    return true;
+  }
+  const auto tier = exchange::service_tier_of(word);
+  if (!tier || *tier == batch) {
+    name_unbounded("service_tier");
+    return true;
+  }
+  request_.extras.service_tier = tier;
+  request_.extras.priced_fields.push_back({.field = "service_tier", .needs = *tier});
+  return true;
+}
+
+bool RequestReader::end_user(value& value, std::string_view key, std::string& target) {
+  bool ok = true;
+  if (is_null(value, key, ok) || !ok) return ok;
+  std::string_view name;
+  if (!json_.string(value, key, name)) return false;
+  if (name.size() > openai::end_user_bytes_max) {
+    return json_.fail(BadRequest::Code::out_of_range, key,
+                      fmt::format("`{}` is longer than {} bytes; send a hash of it", key,
+                                  openai::end_user_bytes_max));
+  }
+  target = name;
+  return true;
+}
+
+BadRequest first_stage_failure(simdjson::error_code error) {
+  std::string message = "the body is not valid JSON; send one JSON object in UTF-8";
+  if (error == simdjson::EMPTY) message = "the body is empty; send one JSON object";
+  if (error == simdjson::UTF8_ERROR) message = "the body is not valid UTF-8; encode it as UTF-8";
+  return {.code = BadRequest::Code::malformed_json, .field = {}, .message = std::move(message)};
+}
+
+}  // namespace
+
+std::expected<Request, BadRequest> read_request(Operation operation, std::string_view body) {
+  Request request;
+  request.operation = operation;
+  request.dialect = exchange::DialectId::openai_responses;
+  request.wants_usage_event = true;  // Its streams always say what they used.
+  request.body = body;
+  request.places.after_open_brace = body.find('{') + 1;
+  BadRequest failure;
+  bool good = false;
+  const auto error =
+      exchange::with_json(body, exchange::JsonPadding::present,
+                          [&](simdjson::ondemand::document& document, std::string_view text) {
+                            StrictJson json(document, text);
+                            good = RequestReader(json, request).read(document);
+                            if (!good) failure = json.failure();
+                          });
+  if (error != SUCCESS) return std::unexpected(first_stage_failure(error));
+  if (!good) return std::unexpected(std::move(failure));
+  return request;
+}
+
+}  // namespace claviger::api::responses
