@@ -480,6 +480,34 @@ TEST_F(FakeProvider, RefusesWhatIsNoRequest) {
   EXPECT_EQ(ask("GET /x", "/", "").status, 400);
 }
 
+TEST_F(FakeProvider, SpeaksTheResponsesApi) {
+  const auto respond = [this](std::string_view more) {
+    return ask("POST", "/v1/responses",
+               fmt::format(R"({{"model":"gpt-4o-mini","input":"hello!!!"{}}})", more));
+  };
+  const Answered plain = respond("");
+  EXPECT_EQ(plain.status, 200) << plain.body;
+  EXPECT_TRUE(has(plain.body, R"("status":"completed")")) << plain.body;
+  EXPECT_TRUE(has(plain.body, R"("input_tokens":5,"input_tokens_details":)")) << plain.body;
+  EXPECT_TRUE(has(respond(R"(,"previous_response_id":"resp_fake1")").body, "resp_fake1"));
+  EXPECT_EQ(respond(R"(,"previous_response_id":"resp_other")").status, 400);
+  EXPECT_EQ(respond(R"(,"max_output_tokens":15)").status, 400);
+  EXPECT_EQ(respond(R"(,"messages":[])").status, 400);
+  EXPECT_TRUE(has(respond(R"(,"max_output_tokens":16)").body, R"("reason":"max_output_tokens")"));
+  EXPECT_TRUE(has(respond(R"(,"background":true)").body, R"("status":"queued")"));
+
+  const Answered stream = respond(R"(,"stream":true,"reasoning":{"effort":"low"})");
+  EXPECT_TRUE(stream.whole);
+  EXPECT_EQ(stream.content_type, "text/event-stream");
+  EXPECT_TRUE(has(stream.body, R"("type":"response.created","sequence_number":0,)"));
+  EXPECT_TRUE(has(stream.body, "event: response.reasoning_summary_text.delta"));
+  EXPECT_EQ(count(stream.body, "event: response.completed"), 1u);
+  behave(R"({"error_after_events":3,"error_code":"server_error"})");
+  const Answered failed = respond(R"(,"stream":true)");
+  EXPECT_TRUE(has(failed.body, "event: response.failed")) << failed.body;
+  EXPECT_FALSE(has(failed.body, "event: response.completed"));
+}
+
 TEST_F(FakeProvider, OneConnectionServesManyAndChunkedBodies) {
   const int fd = connect_to_it();
   const std::string body = R"({"model":"m","messages":[{"role":"user","content":"hello"}]})";

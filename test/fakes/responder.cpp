@@ -9,6 +9,7 @@
 #include "json_text.h"
 #include "messages.h"
 #include "net/http/write.h"
+#include "responses.h"
 
 namespace claviger::fakes {
 namespace {
@@ -19,6 +20,8 @@ constexpr std::string_view kControlPrefix = "/_fake/";
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kModels[] = {"gpt-4o-mini", "gpt-4o", "text-embedding-3-small"};
 constexpr Tokens kFastTokens{.prompt_tokens = 20, .cached_tokens = 0, .completion_tokens = 32};
+/// So many ids of answers are remembered; then all are forgotten.
+constexpr std::size_t kKeptResponsesMax = 100'000;
 /// How much of a request is kept for GET /_fake/last.
 constexpr std::size_t kRememberedBodyBytesMax = 256 * 1024;
 
@@ -101,6 +104,7 @@ Responder::ControlAnswer Responder::control_answer(const RequestHead& head, std:
   if (head.method == "POST" && path == "reset") {
     bill_.reset();
     behaviours_.clear();
+    kept_responses_.clear();
     random_.seed(options_.seed);
     return {200, "{}"};
   }
@@ -166,6 +170,9 @@ Planned Responder::plan(const RequestHead& head, std::string_view path, std::str
   }
   if (head.method == "POST" && path.ends_with("/chat/completions")) {
     return plan_chat(std::move(behaviour), body);
+  }
+  if (head.method == "POST" && path.ends_with("/responses")) {
+    return plan_response(std::move(behaviour), body);
   }
   if (head.method == "POST" && path.ends_with("/messages")) {
     return plan_messages(std::move(behaviour), head, body);
@@ -294,6 +301,38 @@ Planned Responder::plan_messages(Behaviour behaviour, const RequestHead& head,
       "event: error\ndata: " +
           messages_error_body(529, behaviour.error_code, behaviour.error_message) + "\n\n",
       number, tokens, bill_);
+  planned.number = number;
+  return planned;
+}
+
+Planned Responder::plan_response(Behaviour behaviour, std::string_view body) {
+  const auto is_kept = [this](std::string_view id) { return kept_responses_.contains(id); };
+  const auto request = read_responses(body, is_kept, behaviour);
+  if (fails(behaviour)) return fail(behaviour, request ? request->model : std::string());
+  if (!request) return refuse(400, "", request.error());
+
+  Tokens tokens;
+  tokens.prompt_tokens =
+      behaviour.prompt_tokens == kUnset ? prompt_tokens_of(*request) : behaviour.prompt_tokens;
+  tokens.cached_tokens = std::min(behaviour.cached_tokens, tokens.prompt_tokens);
+  tokens.completion_tokens =
+      std::min(behaviour.completion_tokens == kUnset ? options_.completion_tokens
+                                                     : behaviour.completion_tokens,
+               request->output_tokens_max);
+  const RequestNumber number = bill_.open(request->model, client_id_);
+  if (kept_responses_.size() >= kKeptResponsesMax) kept_responses_.clear();
+  if (request->is_stored) kept_responses_.insert(response_id(number));
+  if (!request->streams) {
+    if (!behaviour.free) bill_.charge(number, tokens);
+    return plain(behaviour, number, response_body(behaviour, *request, number, tokens));
+  }
+  bill_.set_status(number, static_cast<int>(behaviour.status));
+  if (!behaviour.free) bill_.charge(number, {tokens.prompt_tokens, tokens.cached_tokens, 0});
+  Planned planned;
+  planned.answer = std::make_unique<Answer>(
+      behaviour, answer_head(behaviour, number, "text/event-stream", kChunkedLine),
+      response_events(behaviour, *request, number, tokens),
+      response_failed_event(behaviour, *request, number), number, tokens, bill_);
   planned.number = number;
   return planned;
 }

@@ -11,6 +11,7 @@
 #include <deque>
 #include <memory>
 #include <random>
+#include <set>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -70,6 +71,7 @@ class Responder {
   Planned plan_chat(Behaviour behaviour, std::string_view body);
   Planned plan_messages(Behaviour behaviour, const net::http::RequestHead& head,
                         std::string_view body);
+  Planned plan_response(Behaviour behaviour, std::string_view body);
   Planned plan_token_count(Behaviour behaviour, const net::http::RequestHead& head,
                            std::string_view body);
   Planned plan_embedding(Behaviour behaviour, std::string_view body);
@@ -87,7 +89,8 @@ class Responder {
   Bill bill_;
   std::mt19937_64 random_;
   std::deque<Behaviour> behaviours_;
-  std::string client_id_;  ///< Of the request that is being planned.
+  std::set<std::string, std::less<>> kept_responses_;  ///< By their ids.
+  std::string client_id_;                              ///< Of the request that is being planned.
   std::string last_request_json_ = "{}";
 
   ReadyAnswer fast_chat_;
