@@ -81,11 +81,15 @@ void ContentKeeper::keep(const ContentView& content, Ending ending) {
     const std::lock_guard lock(mutex_);
     const auto found = terms_.find(content.owner);
     if (found != terms_.end()) terms = found->second;
-    const bool is_too_large = content.body.size() + content.path.size() > kept_request_bytes_max;
-    if (is_too_large && terms.keeping != Keeping::off) ++lost_;
-    if (is_too_large) return;
+    const bool is_wanted = terms.keeping == Keeping::stored ||
+                           (terms.keeping == Keeping::failed && ending == Ending::failed);
+    if (!is_wanted) return;
+    if (content.body.size() + content.path.size() > kept_request_bytes_max) {
+      ++lost_;
+      return;
+    }
   }
-  if (terms.keeping == Keeping::failed && ending == Ending::failed) keep_in_memory(content);
+  if (terms.keeping == Keeping::failed) keep_in_memory(content);
   if (terms.keeping == Keeping::stored) keep_stored(content, terms.days);
 }
 

@@ -125,6 +125,37 @@ TEST_F(KeptContent, AStoreThatFailsLosesNothingWithinTheBound) {
   EXPECT_TRUE(has(1));
 }
 
+TEST_F(KeptContent, OnlyWhatShouldHaveBeenKeptIsLost) {
+  const std::string body(kept_request_bytes_max + 1, 'x');
+  ContentView large = content(1);
+  large.body = body;
+  keeper_.keep(large, Ending::failed);  // Nobody said that it should be kept.
+  set(Keeping::failed);
+  keeper_.keep(large, Ending::good);
+  EXPECT_EQ(keeper_.contents_lost(), 0);
+  keeper_.keep(large, Ending::failed);
+  EXPECT_EQ(keeper_.contents_lost(), 1);
+}
+
+TEST_F(KeptContent, WhatTheStoreDoesNotTakeIsLostBeyondTheBoundAndCounted) {
+  set(Keeping::stored);
+  store_.is_broken = true;
+  const std::string body(kept_request_bytes_max / 2, 'x');
+  const std::uint64_t sent = 2 * kept_waiting_bytes_max / kept_request_bytes_max + 3;
+  ContentView half = content(0);
+  half.body = body;
+  for (std::uint64_t number = 0; number < sent; ++number) {
+    half.request = {7, number};
+    keeper_.keep(half, Ending::good);
+  }
+  EXPECT_FALSE(keeper_.tick());
+  EXPECT_GT(keeper_.contents_lost(), 0);
+  store_.is_broken = false;
+  ASSERT_TRUE(keeper_.tick());
+  EXPECT_EQ(static_cast<std::int64_t>(store_.all.size()) + keeper_.contents_lost(),
+            static_cast<std::int64_t>(sent));
+}
+
 TEST_F(KeptContent, MemoryIsBoundedAndTheOldestGoes) {
   set(Keeping::failed);
   ContentView large = content(0);

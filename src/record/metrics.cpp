@@ -123,6 +123,7 @@ struct Metrics::State {
   LabelSet<metric_faults_max> faults;                ///< "party cause"
   LabelSet<metric_soft_failures_max> soft_failures;  ///< "kind model"
   std::atomic<std::int64_t> records_lost{0};
+  std::atomic<std::int64_t> contents_lost{0};
 };
 
 Metrics::Metrics(Build build) : state_(std::make_unique<State>(std::move(build))) {}
@@ -179,6 +180,9 @@ void Metrics::change_open_streams(std::int64_t by) {
 }
 void Metrics::set_records_lost(std::int64_t records) {
   state_->records_lost.store(records, std::memory_order_relaxed);
+}
+void Metrics::set_contents_lost(std::int64_t contents) {
+  state_->contents_lost.store(contents, std::memory_order_relaxed);
 }
 
 void Metrics::State::render_requests(Exposition& out) const {
@@ -285,6 +289,9 @@ void Metrics::State::render_levels(Exposition& out) const {
   out.family("claviger_records_lost_total", "counter",
              "Records of requests that could not be kept; their money is in the ledger.");
   out.sample("", {}, records_lost.load(std::memory_order_relaxed));
+  out.family("claviger_contents_lost_total", "counter",
+             "Requests whose owner has content kept, and that were too large or too many to keep.");
+  out.sample("", {}, contents_lost.load(std::memory_order_relaxed));
   out.family("claviger_build_info", "gauge", "Always 1; says which build this is.");
   out.sample("", {{"version", build.version}, {"revision", build.revision}}, std::int64_t{1});
 }

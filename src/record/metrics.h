@@ -50,6 +50,8 @@ class Metrics {
   void change_open_streams(std::int64_t by);
   /// From Recorder::records_lost(), before each render().
   void set_records_lost(std::int64_t records);
+  /// From ContentKeeper::contents_lost(), before each render().
+  void set_contents_lost(std::int64_t contents);
 
   std::string render() const;
 

@@ -193,10 +193,13 @@ TEST(Metrics, SaysWhatIsOpenAndLostAndWhichBuildItIs) {
   metrics.change_open_streams(+2);
   metrics.change_open_streams(-1);
   metrics.set_records_lost(7);
+  metrics.set_contents_lost(3);
   const std::string page = metrics.render();
   EXPECT_THAT(page, HasSubstr("# TYPE claviger_open_streams gauge\nclaviger_open_streams 1\n"));
   EXPECT_THAT(page, HasSubstr("# TYPE claviger_records_lost_total counter\n"));
   EXPECT_THAT(page, HasSubstr("claviger_records_lost_total 7\n"));
+  EXPECT_THAT(page, HasSubstr("# TYPE claviger_contents_lost_total counter\n"));
+  EXPECT_THAT(page, HasSubstr("claviger_contents_lost_total 3\n"));
   EXPECT_THAT(page,
               HasSubstr("claviger_build_info{version=\"0.1.0\",revision=\"a\\\"b\\\\c\\nd\"} 1\n"));
   EXPECT_EQ(page.back(), '\n');

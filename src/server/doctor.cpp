@@ -8,6 +8,7 @@
 #include "base/secret.h"
 #include "local/runner_program.h"
 #include "local/sandbox.h"
+#include "record/kept_content.h"
 #include "vault/process_hardening.h"
 
 namespace claviger::server {
@@ -65,6 +66,12 @@ void look_at_database(const Installation& it, Findings& findings) {
         fmt::format("{} request records were lost because the disk could not keep up; money is "
                     "not affected",
                     it.records_lost));
+  }
+  if (it.contents_lost > 0) {
+    add(findings, Finding::Level::warning, "contents",
+        fmt::format("{} requests could not be kept for a replay: they were above {} KiB, or more "
+                    "came at once than is kept; their records and money are not affected",
+                    it.contents_lost, record::kept_request_bytes_max / 1024));
   }
 }
 

@@ -24,6 +24,7 @@ struct Installation {
   local::RunnerSupervisor& runner;
   budget::JournalLedger& ledger;
   std::int64_t records_lost;
+  std::int64_t contents_lost;
 };
 
 /// Takes some milliseconds and forks (the sandbox's parts are tried, not guessed).

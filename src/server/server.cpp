@@ -227,6 +227,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
   bool is_ready() const override { return is_ready_; }
   void refresh(record::Metrics& metrics) override {
     metrics.set_records_lost(recorder_->records_lost());
+    metrics.set_contents_lost(contents_->contents_lost());
   }
 
   // relay::History, on connection threads.
@@ -310,7 +311,8 @@ class Server final : public ControlDesk, public console::Operations, public rela
                                  .database = databases_->control,
                                  .runner = *runner_,
                                  .ledger = *ledger_,
-                                 .records_lost = recorder_->records_lost()});
+                                 .records_lost = recorder_->records_lost(),
+                                 .contents_lost = contents_->contents_lost()});
   }
   Status status() override {
     return {.version = CLAVIGER_VERSION,
