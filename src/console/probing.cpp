@@ -7,6 +7,7 @@
 #include <boost/json/parse.hpp>
 
 #include "console/diagnosis.h"
+#include "console/half_request.h"
 #include "console/provider_call.h"
 #include "exchange/json_edit.h"
 #include "exchange/json_writer.h"
@@ -201,14 +202,97 @@ ErrandRequest small_request(Registry& registry, const record::Record& record,
           .body = std::move(body)};
 }
 
+NanoUsd left_of(const Diagnosis& diagnosis) {
+  NanoUsd left = kProbesCostMax;
+  for (const ProbeReport& report : diagnosis.probes) left -= report.cost;
+  return left;
+}
+
 /// One small request, within what is left of the probes' own budget.
 Task<void> ask_small(Registry& registry, Diagnosis& diagnosis, fault::Probe probe,
                      std::string model) {
-  NanoUsd left = kProbesCostMax;
-  for (const ProbeReport& report : diagnosis.probes) left -= report.cost;
   const record::Record record = diagnosis.record;
   diagnosis.probes.push_back(co_await run_errand(
-      registry, record, small_request(registry, record, model, left), probe, model));
+      registry, record, small_request(registry, record, model, left_of(diagnosis)), probe, model));
+}
+
+/// A segment of a path, percent-encoded where net::http needs it.
+std::string encoded_model(std::string_view model) {
+  std::string out;
+  for (const char c : model) {
+    if (c == '/') {
+      out += "%2F";
+    } else if (c == ':') {
+      out += "%3A";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+/// The content with another model in it. Gemini's name stands in the path.
+Outcome<void> aim_at(record::Content& content, std::string_view model) {
+  const bool is_plain = std::ranges::all_of(
+      model, [](unsigned char c) { return c > ' ' && c < 0x7F && c != '%' && c != '"'; });
+  if (!is_plain || model.size() > 256) {
+    return bad_value("replay", "this is no model's name", "send provider/model or an alias");
+  }
+  const std::size_t models = content.path.find("/models/");
+  const std::size_t colon = content.path.rfind(':');
+  if (models != std::string::npos && colon != std::string::npos && colon > models) {
+    content.path = content.path.substr(0, models) + "/models/" + encoded_model(model) +
+                   content.path.substr(colon);
+    return {};
+  }
+  std::string name;
+  exchange::append_json_string(name, model);
+  if (content.body.empty() || exchange::find_value(content.body, "model").end == 0) {
+    return problem(422, "cannot_be_replayed", "the request that was kept names no model",
+                   "correct the request as its error says");
+  }
+  content.body = exchange::with_field(content.body, "model", name);
+  return {};
+}
+
+/// Gemini streams in events only where it is asked to.
+std::string query_for(std::string_view path) {
+  return path.ends_with(":streamGenerateContent") ? "alt=sse" : "";
+}
+
+/// Whether a part of the request might have been answered.
+bool is_size_suspected(const Diagnosis& diagnosis) {
+  constexpr int kContentTooLarge = 413;
+  return diagnosis.has_failed &&
+         (diagnosis.record.provider_status == kContentTooLarge || diagnosis.verdict.inconclusive ||
+          std::ranges::any_of(diagnosis.verdict.suspects, fault::is_about_size,
+                              &fault::Suspect::cause));
+}
+
+/// What was asked with its texts cut to half, within what is left of the probes' own budget.
+Task<void> ask_half(Registry& registry, Diagnosis& diagnosis) {
+  const record::Record record = diagnosis.record;
+  const auto refuse = [&](std::string why) {
+    diagnosis.probes.push_back(not_made(fault::Probe::half_request, std::move(why), record.model));
+  };
+  auto kept = registry.parts.contents.find(record.id);
+  if (!kept || !*kept) {
+    co_return refuse("what it asked is not kept; see: claviger owner keep-content");
+  }
+  record::Content content = std::move(**kept);
+  if (auto aimed = aim_at(content, record.model); !aimed) co_return refuse(aimed.error().message);
+  const auto half = with_texts_halved(content.body);
+  if (!half) co_return refuse(half.error());
+  ErrandRequest errand{.errand = {.request = new_request_id(registry.parts.clock.wall_now()),
+                                  .key = record.key,
+                                  .credential = record.credential,
+                                  .cost_max = left_of(diagnosis)},
+                       .path = content.path,
+                       .query = query_for(content.path),
+                       .end_user = record.end_user,
+                       .body = with_output_bound(content.path, *half, kProbeOutputTokens)};
+  diagnosis.probes.push_back(co_await run_errand(registry, record, std::move(errand),
+                                                 fault::Probe::half_request, record.model));
 }
 
 /// Why a request that was never held for was not made, by its own error code.
@@ -265,14 +349,16 @@ Task<void> probe(Registry& registry, Diagnosis& diagnosis) {
   if (!record.credential.is_none()) co_await ask_lists(registry, *reactor, diagnosis);
   if (record.operation != "chat" && record.operation != "embeddings") co_return;
   co_await ask_small(registry, diagnosis, fault::Probe::minimal_request, record.model);
-  if (record.operation != "chat") co_return;
-  std::string other = cheapest_other(registry, record);
-  if (other.empty()) {
-    diagnosis.probes.push_back(
-        not_made(fault::Probe::other_model, "no other priced chat model is known there"));
-    co_return;
+  if (record.operation == "chat") {
+    std::string other = cheapest_other(registry, record);
+    if (other.empty()) {
+      diagnosis.probes.push_back(
+          not_made(fault::Probe::other_model, "no other priced chat model is known there"));
+    } else {
+      co_await ask_small(registry, diagnosis, fault::Probe::other_model, std::move(other));
+    }
   }
-  co_await ask_small(registry, diagnosis, fault::Probe::other_model, std::move(other));
+  if (is_size_suspected(diagnosis)) co_await ask_half(registry, diagnosis);
 }
 
 namespace {
@@ -300,45 +386,6 @@ std::unexpected<Problem> nothing_kept(const Registry& registry, const record::Re
                              name));
 }
 
-/// A segment of a path, percent-encoded where net::http needs it.
-std::string encoded_model(std::string_view model) {
-  std::string out;
-  for (const char c : model) {
-    if (c == '/') {
-      out += "%2F";
-    } else if (c == ':') {
-      out += "%3A";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
-/// The content with another model in it. Gemini's name stands in the path.
-Outcome<void> aim_at(record::Content& content, std::string_view model) {
-  const bool is_plain = std::ranges::all_of(
-      model, [](unsigned char c) { return c > ' ' && c < 0x7F && c != '%' && c != '"'; });
-  if (!is_plain || model.size() > 256) {
-    return bad_value("replay", "this is no model's name", "send provider/model or an alias");
-  }
-  const std::size_t models = content.path.find("/models/");
-  const std::size_t colon = content.path.rfind(':');
-  if (models != std::string::npos && colon != std::string::npos && colon > models) {
-    content.path = content.path.substr(0, models) + "/models/" + encoded_model(model) +
-                   content.path.substr(colon);
-    return {};
-  }
-  std::string name;
-  exchange::append_json_string(name, model);
-  if (content.body.empty() || exchange::find_value(content.body, "model").end == 0) {
-    return problem(422, "cannot_be_replayed", "the request that was kept names no model",
-                   "correct the request as its error says");
-  }
-  content.body = exchange::with_field(content.body, "model", name);
-  return {};
-}
-
 }  // namespace
 
 Task<Outcome<void>> replay(Registry& registry, Diagnosis& diagnosis, std::string model) {
@@ -355,13 +402,13 @@ Task<Outcome<void>> replay(Registry& registry, Diagnosis& diagnosis, std::string
   }
   const std::string before = record.model.substr(0, record.model.find('/'));
   const bool is_same = plan->first.model.substr(0, plan->first.model.find('/')) == before;
-  const bool is_gemini_stream = content.path.ends_with(":streamGenerateContent");
+  const std::string query = query_for(content.path);
   ErrandRequest errand{.errand = {.request = new_request_id(registry.parts.clock.wall_now()),
                                   .key = record.key,
                                   .credential = {},
                                   .cost_max = std::nullopt},
                        .path = std::move(content.path),
-                       .query = is_gemini_stream ? "alt=sse" : "",
+                       .query = query,
                        .end_user = record.end_user,
                        .body = std::move(content.body)};
   diagnosis.probes.push_back(co_await run_errand(

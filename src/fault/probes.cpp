@@ -25,6 +25,9 @@ constexpr std::array<Odds, probes> kWorks = {{
     {.97, .97, .97, .97, .97, .10, .97, .97, .60},
     {.92, .005, .10, .35, .25, .15, .92, .50, .50},
     {.92, .005, .12, .93, .25, .15, .92, .50, .50},
+    // What is about size is likelier: see likelihood(). Half a text has half of what a filter
+    // minds, and some providers answer what is too long with an error of their own.
+    {.10, .005, .10, .20, .35, .25, .40, .50, .50},
     {.08, .005, .12, .92, .25, .15, .35, .50, .50},
     {.08, .92, .92, .92, .90, .50, .40, .50, .50},
 }};
@@ -56,6 +59,9 @@ double likelihood_of_dummy(const ProbeResult& result, Party truth) {
   }
 }
 
+/// What was too long may be too long at half of it.
+constexpr double kHalfFits = 0.85;
+
 /// What passes by itself may have passed when the probe came.
 constexpr double kWorksAgain = 0.5;
 
@@ -76,6 +82,7 @@ double likelihood(const RuleBook& book, const ProbeResult& result, const Suspect
   // Another host says nothing of this one's recovery.
   const bool is_here = result.probe != Probe::other_host;
   if (is_here && passes(book, suspect)) works = std::max(works, kWorksAgain);
+  if (result.probe == Probe::half_request && is_about_size(suspect.cause)) works = kHalfFits;
   if (result.worked) return works;
   const bool is_host_down =
       result.blamed == Party::network && (truth == Party::provider || truth == Party::account);
@@ -141,6 +148,21 @@ void bring_in(std::vector<Suspect>& suspects, const ProbeResult& result) {
   }
 }
 
+/// Half of it works, and the whole did not: then its size is a reason that has to be weighed,
+/// whatever the application was suspected of so far.
+void suspect_size(const RuleBook& book, std::vector<Suspect>& suspects) {
+  constexpr double kNewcomer = 0.1;
+  const auto index = book.find_cause("context_overflow");
+  if (!index || std::ranges::any_of(suspects, is_about_size, &Suspect::cause)) return;
+  const auto app = std::ranges::find(suspects, Party::app, &Suspect::party);
+  if (app == suspects.end()) {
+    suspects.push_back(
+        {.party = Party::app, .cause = book.causes[*index].name, .confidence = kNewcomer});
+  } else {
+    app->cause = book.causes[*index].name;
+  }
+}
+
 void apply(const RuleBook& book, std::vector<Suspect>& suspects, const ProbeResult& result,
            bool is_list_public) {
   constexpr double kNeverNothing = 0.02;
@@ -164,7 +186,7 @@ void apply(const RuleBook& book, std::vector<Suspect>& suspects, const ProbeResu
 std::string_view to_string(Probe probe) {
   constexpr std::array<std::string_view, probes> kNames = {
       "models_with_key", "models_with_dummy_key", "other_host",           "minimal_request",
-      "other_model",     "replay_same_provider",  "replay_other_provider"};
+      "other_model",     "half_request",          "replay_same_provider", "replay_other_provider"};
   return kNames[static_cast<std::size_t>(probe)];
 }
 
@@ -175,9 +197,16 @@ std::string_view in_words(Probe probe) {
       "a list of models at another provider",
       "a small request to the same model",
       "a small request to another model of the provider",
+      "the same request cut to half",
       "the same request to another model of the provider",
       "the same request at another provider"};
   return kWords[static_cast<std::size_t>(probe)];
+}
+
+bool is_about_size(std::string_view cause) {
+  constexpr std::string_view kOfSize[] = {"context_overflow", "request_too_large",
+                                          "request_above_limit"};
+  return std::ranges::find(kOfSize, cause) != std::end(kOfSize);
 }
 
 std::vector<Suspect> suspects_of(const RuleBook& book, Party party, std::string_view cause,
@@ -215,6 +244,9 @@ Narrowed narrow(const RuleBook& book, std::vector<Suspect> suspects,
     const bool is_refused_dummy =
         result.probe == Probe::models_with_dummy_key && result.blamed == Party::key;
     if (!result.worked && !is_refused_dummy) bring_in(suspects, result);
+    if (result.worked && result.probe == Probe::half_request && !suspects.empty()) {
+      suspect_size(book, suspects);
+    }
     if (suspects.empty()) {
       narrowed.because.push_back(fmt::format("{} worked", in_words(result.probe)));
       continue;

@@ -26,14 +26,18 @@ enum class Probe : std::uint8_t {
   other_host,             ///< A list of models at another provider, from here. Free.
   minimal_request,        ///< A few tokens of the same model, with the same key.
   other_model,            ///< A few tokens of another model of the same provider.
+  half_request,           ///< The same request with its texts cut to half.
   replay_same_provider,   ///< The same request, on another model of the same provider.
   replay_other_provider,  ///< The same request, at another provider.
 };
-inline constexpr std::size_t probes = 7;
+inline constexpr std::size_t probes = 8;
 /// "models_with_key": stable, for programs.
 std::string_view to_string(Probe probe);
 /// "the list of models with this key": for people.
 std::string_view in_words(Probe probe);
+/// Whether half of the request would not have failed for this cause: a context, a body or a
+/// minute's limit that one request fills.
+bool is_about_size(std::string_view cause);
 
 struct ProbeResult {
   Probe probe = Probe::models_with_key;
@@ -59,7 +63,8 @@ struct Narrowed {
 };
 
 /// What is left of `suspects` after `results`. Pure; without results they come back as they are.
-/// A party that nobody suspected may come in where a result blames it.
+/// A party that nobody suspected may come in where a result blames it; and the application, where
+/// half of its request works.
 Narrowed narrow(const RuleBook& book, std::vector<Suspect> suspects,
                 std::span<const ProbeResult> results);
 

@@ -97,6 +97,29 @@ TEST(Probes, AnEmptyAccountThatNobodySuspectedComesInWhereAProbeNamesIt) {
   EXPECT_EQ(after.suspects[0].cause, "insufficient_quota");
 }
 
+TEST(Probes, WhereHalfOfItWorksItWasTooLong) {
+  const ProbeResult half[] = {worked(Probe::half_request)};
+  const Narrowed sure =
+      narrow(book(), suspects_of(book(), Party::app, "context_overflow", 0.6), half);
+  EXPECT_EQ(sure.suspects[0].cause, "context_overflow");
+  EXPECT_GT(sure.suspects[0].confidence, 0.8);
+  // A provider that answers what is too long with an error of its own.
+  const auto before = suspects_of(book(), Party::provider, "provider_unavailable", 0.4);
+  const Narrowed other = narrow(book(), before, half);
+  EXPECT_LT(confidence_in(before, Party::app), confidence_in(other.suspects, Party::app));
+  for (const Suspect& suspect : other.suspects) {
+    if (suspect.party == Party::app) EXPECT_EQ(suspect.cause, "context_overflow");
+  }
+}
+
+TEST(Probes, WhereHalfOfItFailsAlikeItsSizeIsLessLikely) {
+  const auto before = suspects_of(book(), Party::app, "context_overflow", 0.6);
+  const ProbeResult half[] = {failed(Probe::half_request, Party::model, "model_lacks_capability")};
+  const Narrowed after = narrow(book(), before, half);
+  EXPECT_LT(confidence_in(after.suspects, Party::app), 0.5);
+  EXPECT_EQ(after.suspects[0].party, Party::model);
+}
+
 /// Every result makes whom it blames likelier, and never anybody more than certain.
 TEST(Probes, AResultNeverSpeaksForWhomItClears) {
   for (std::size_t probe = 0; probe < probes; ++probe) {

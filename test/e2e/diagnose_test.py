@@ -157,6 +157,39 @@ def probing(checks: Checks, home: Home, server: Server, provider: FakeProvider, 
     checks.matches("people can read it", home.do("diagnose", request, "--probe").out, "PROBE.*worked.*WHAT THAT MEANS")
 
 
+def halving(checks: Checks, home: Home, server: Server, provider: FakeProvider, key: str) -> None:
+    """What may have been too long is asked again with half of its text."""
+    prompt = "a long story " * 400
+    too_long = {"status": 400, "error_code": "context_length_exceeded", "error_message": "too long"}
+
+    def half_of(request: str) -> tuple[dict[str, object], dict[str, object]]:
+        home.record(request)
+        after = home.do("diagnose", request, "--probe", "--json").json()
+        return after, next(probe for probe in after["probes"] if probe["probe"] == "half_request")
+
+    _, half = half_of(failed_request(server, provider, key, prompt, **too_long))
+    checks.equal("what is not kept cannot be cut", half["outcome"], "not_made")
+    checks.matches("and the answer says how to have it kept", half["not_made"], "claviger owner keep-content")
+    home.do("owner", "keep-content", "me", "failed")
+    after, half = half_of(failed_request(server, provider, key, prompt, **too_long))
+    checks.equal("half of it works", half["outcome"], "worked")
+    checks.equal("so it was too long", after["suspects"][0]["cause"], "context_overflow")
+    checks.check("for sure", after["suspects"][0]["confidence"] > 0.9 and not after["inconclusive"], after)
+    checks.matches("which it explains", after["because"][-1], "the same request cut to half worked; app .context_overflow.")
+    sent = read_json(provider.control("GET", "last")["body"])
+    checks.equal("half of the text was sent", sent["messages"], [{"role": "user", "content": prompt[: len(prompt) // 2]}])
+    made = home.record(half["request"])
+    checks.check("held for, paid and recorded", 0 < nanos(made["cost_usd"]) <= nanos(made["held_usd"]), made)
+    checks.check("within the probes' amount", nanos(after["probes_cost_usd"]) < 10_000_000, after)
+    short = failed_request(server, provider, key, **too_long)
+    checks.matches("what is short cannot be cut", str(half_of(short)[1].get("not_made")), "cannot be cut")
+    wrong = failed_request(server, provider, key, prompt, status=401, error_code="invalid_api_key", error_message="no")
+    home.record(wrong)
+    probes = [probe["probe"] for probe in home.do("diagnose", wrong, "--probe", "--json").json()["probes"]]
+    checks.check("where the key is refused nobody asks for half", "half_request" not in probes, probes)
+    home.do("owner", "keep-content", "me", "off")
+
+
 def replaying(checks: Checks, home: Home, server: Server, provider: FakeProvider, key: str) -> None:
     """The same request elsewhere, where its owner has content kept."""
     prompt = "a-planted-prompt-that-nobody-should-find"
@@ -294,6 +327,8 @@ def main() -> int:
                 story(checks, home, server, provider, key)
             with checks.story("probes"):
                 probing(checks, home, server, provider, key)
+            with checks.story("half of a request"):
+                halving(checks, home, server, provider, key)
             with checks.story("a page for support"):
                 sharing(checks, home, server, provider, key)
             with checks.story("a replay"):
