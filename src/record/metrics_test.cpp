@@ -165,6 +165,7 @@ TEST(Metrics, ThreadsDoNotLoseEachOthersCounts) {
   constexpr int kEach = 2'000;
   Metrics metrics(build());
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int thread = 0; thread < kThreads; ++thread) {
     threads.emplace_back([&metrics, thread] {
       Record record = chat();

@@ -42,6 +42,25 @@ class KeptRecords final : public record::RecordStore {
   std::vector<record::Record> all;
 };
 
+/// What the store knows of past requests, and what was said of them.
+class HistoryDouble final : public History {
+ public:
+  Task<record::Result<PastRequest>> find(RequestId id) override {
+    if (is_broken) co_return std::unexpected(record::RecordError::unavailable);
+    if (past.record.id != id) co_return std::unexpected(record::RecordError::not_found);
+    co_return past;
+  }
+  Task<record::Result<void>> keep(record::Feedback feedback) override {
+    if (is_full) co_return std::unexpected(record::RecordError::unavailable);
+    kept.push_back(std::move(feedback));
+    co_return record::Result<void>{};
+  }
+  PastRequest past;
+  std::vector<record::Feedback> kept;
+  bool is_broken = false;  ///< It finds nothing,
+  bool is_full = false;    ///< or takes nothing.
+};
+
 /// Of the provider `box`; it must reach nobody else.
 inline constexpr std::string_view kProviderKey = "sk-provider-key";
 
@@ -103,7 +122,7 @@ class RelayTest : public ::testing::Test {
     ASSERT_TRUE(run(ledger_.set_terms(terms_)));
   }
 
-  void publish(std::optional<catalog::Price> price = test_price()) {
+  void publish(const std::optional<catalog::Price>& price = test_price()) {
     auto hash_key = std::make_shared<Secret>(Secret::of_size(32));
     access::NewKey key = access::make_key(access::KeyType::virtual_key, *hash_key);
     key_ = key.text.reveal();
@@ -216,7 +235,11 @@ class RelayTest : public ::testing::Test {
     net::ServerConnection connection(std::move(stream), caller_limits_, date_line_);
     while (connection.keeps_open() && co_await connection.read_head()) {
       const auto target = net::http::split_target(connection.head().target);
-      co_await relay_.serve(connection, *target);
+      if (errand_) {
+        co_await relay_.serve_errand(connection, *target, *errand_);
+      } else {
+        co_await relay_.serve(connection, *target);
+      }
       connection.release_request();
     }
     co_await connection.linger();
@@ -253,7 +276,7 @@ class RelayTest : public ::testing::Test {
       t.reactor_.stop();
     }(*this, request, answer));
     reactor_.run();
-    recorder_.flush();
+    (void)recorder_.flush();
     return answer;
   }
 
@@ -291,13 +314,15 @@ class RelayTest : public ::testing::Test {
   record::Recorder recorder_{records_, {}};
   record::Metrics metrics_{{.version = "test", .revision = ""}};
   Limits limits_;
+  HistoryDouble history_;
+  std::optional<Errand> errand_;  ///< What is asked is asked in this key's place.
   Relay relay_{{.reactor = reactor_,
                 .pool = pool_,
                 .ledger = ledger_,
                 .recorder = recorder_,
                 .metrics = metrics_,
                 .runner = nullptr,
-                .history = nullptr},
+                .history = &history_},
                limits_};
   std::unique_ptr<net::Listener> provider_listener_;
   std::unique_ptr<net::Listener> caller_listener_;
