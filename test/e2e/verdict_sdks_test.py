@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
-"""What applications see of a verdict: the unmodified `openai`, `anthropic` and `google-genai` SDKs
-for Python, each at a provider of its own dialect and of OpenAI's, with failures that the provider
+"""What applications see of a verdict: the unmodified SDKs of OpenAI, Anthropic and Google, for Python
+and for Node, each at a provider of its own dialect and of another, with failures that the provider
 scripts. Each SDK raises what it always raises, and has the verdict in the error's body, in the
 headers and, once a stream has begun, in its last event.
 
-Run: test/e2e/verdict_sdks_test.py
+Run: test/e2e/verdict_sdks_test.py   (needs npm)
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,24 +86,25 @@ OPENAI_FAILURES = [
 # docs.anthropic.com/en/api/errors, seen 2026-11-26.
 ANTHROPIC_FAILURES = [
     Failure("a wrong key", status(401, {"type": "error", "error": {"type": "authentication_error", "message": WORDS}}),
-            ("", "AuthenticationError", ""), 401, "key", "key_invalid", "no"),
+            ("AuthenticationError", "AuthenticationError", "ClientError"), 401, "key", "key_invalid", "no"),
     Failure("overloaded", status(529, {"type": "error", "error": {"type": "overloaded_error", "message": WORDS}}),
-            ("", ("InternalServerError", "OverloadedError"), ""), 529, "provider", "provider_overloaded", "yes"),
+            ("InternalServerError", ("InternalServerError", "OverloadedError"), "ServerError"), 529, "provider", "provider_overloaded", "yes"),
 ]  # fmt: skip
 
 # ai.google.dev/gemini-api/docs/troubleshooting, seen 2026-11-26.
 GEMINI_FAILURES = [
     Failure("a wrong key", status(400, {"error": {"code": 400, "message": WORDS, "status": "INVALID_ARGUMENT", "details": [
                 {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID", "domain": "googleapis.com"}]}}),
-            ("", "", "ClientError"), 400, "key", "key_invalid", "no"),
+            ("BadRequestError", "BadRequestError", "ClientError"), 400, "key", "key_invalid", "no"),
     Failure("overloaded", status(503, {"error": {"code": 503, "message": "The model is overloaded. " + WORDS, "status": "UNAVAILABLE"}}),
-            ("", "", "ServerError"), 503, "provider", "provider_overloaded", "yes"),
+            ("InternalServerError", ("ServiceUnavailableError", "OverloadedError", "InternalServerError"), "ServerError"), 503, "provider", "provider_overloaded", "yes"),
 ]  # fmt: skip
 
 
 class OpenAiSdk:
     name = "openai"
     number = 0
+    shows_headers = heeds_header = True
 
     def __init__(self, server: Server, key: str) -> None:
         self.server, self.key = server, key
@@ -127,9 +131,40 @@ class OpenAiSdk:
         return Seen("", None, "", {}, headers, text, is_finished)
 
 
+class ResponsesSdk:
+    """OpenAI's SDK with its Responses API."""
+
+    name = "openai responses"
+    number = 0
+    shows_headers = heeds_header = True
+
+    def __init__(self, server: Server, key: str) -> None:
+        self.server, self.key = server, key
+
+    def ask(self, model: str, stream: bool = False, retries: int = 0) -> Seen:
+        sdk = openai.OpenAI(base_url=self.server.base_url, api_key=self.key, max_retries=retries, timeout=60)
+        text, is_finished, headers = "", False, {}
+        try:
+            answer = sdk.responses.create(model=model, input="Say sixty words.", max_output_tokens=100, stream=stream)
+            if stream:
+                headers = dict(answer.response.headers)
+                for item in answer:
+                    if item.type == "response.output_text.delta":
+                        text += item.delta
+                    is_finished |= item.type in ("response.completed", "response.incomplete")
+        except openai.APIError as raised:
+            body = raised.body if isinstance(raised.body, dict) else {}
+            if isinstance(raised, openai.APIStatusError):
+                headers = dict(raised.response.headers)
+            code = getattr(raised, "status_code", None)
+            return Seen(type(raised).__name__, code, str(raised), body.get("claviger", {}), headers, text, is_finished)
+        return Seen("", None, "", {}, headers, text, is_finished)
+
+
 class AnthropicSdk:
     name = "anthropic"
     number = 1
+    shows_headers = heeds_header = True
 
     def __init__(self, server: Server, key: str) -> None:
         self.root, self.key = server.base_url.removesuffix("/v1"), key
@@ -160,6 +195,8 @@ class AnthropicSdk:
 class GeminiSdk:
     name = "google-genai"
     number = 2
+    shows_headers = True
+    heeds_header = False
 
     def __init__(self, server: Server, key: str) -> None:
         self.root, self.key = server.base_url.removesuffix("/v1"), key
@@ -188,18 +225,52 @@ class GeminiSdk:
         return Seen("", None, "", {}, {}, text, is_finished)
 
 
-Sdk = OpenAiSdk | AnthropicSdk | GeminiSdk
+class NodeSdk:
+    """One of the SDKs for Node, in the process `node` (sdk/ask.mjs)."""
+
+    def __init__(self, node: subprocess.Popen[str], sdk: str, number: int) -> None:
+        self.node, self.sdk, self.number = node, sdk, number
+        self.name = f"{sdk} for Node"
+        self.heeds_header = self.shows_headers = sdk != "google"
+
+    def ask(self, model: str, stream: bool = False, retries: int = 0) -> Seen:
+        assert self.node.stdin is not None and self.node.stdout is not None
+        question = {"sdk": self.sdk, "model": model, "stream": stream, "retries": retries}
+        print(json.dumps(question), file=self.node.stdin, flush=True)
+        return Seen(**json.loads(self.node.stdout.readline()))
+
+
+Sdk = OpenAiSdk | ResponsesSdk | AnthropicSdk | GeminiSdk | NodeSdk
+
+
+@contextlib.contextmanager
+def node_sdks(server: Server, key: str) -> Iterator[list[Sdk]]:
+    binary, folder = sdks.node()
+    root = server.base_url.removesuffix("/v1")
+    with subprocess.Popen(
+        [str(binary), str(sdks.PINS / "ask.mjs")],
+        env={"PATH": "/usr/bin:/bin", "SDK_FOLDER": str(folder), "ROOT_URL": root, "KEY": key},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as node:
+        try:
+            yield [NodeSdk(node, sdk, number) for number, sdk in enumerate(("openai", "anthropic", "google"))]
+        finally:
+            node.kill()
 
 
 def judged(checks: Checks, way: str, seen: Seen, failure: Failure, sdk: Sdk) -> None:
     """The verdict, where the application looks for it."""
-    kinds = failure.kinds[sdk.number]
+    kinds = failure.kinds[sdk.number] if sdk.shows_headers else "ApiError"  # Google's for Node has one class.
     checks.check(f"{way}: the SDK raises what it always raises", seen.kind in kinds if isinstance(kinds, tuple) else seen.kind == kinds, seen)
     checks.equal(f"{way}: the provider's status is kept", seen.code, failure.code)
     checks.check(f"{way}: and its words", WORDS in seen.words, seen)
     checks.equal(f"{way}: the body has the whole verdict", [name for name in FIELDS if name not in seen.verdict], [])
     said = tuple(seen.verdict.get(name) for name in ("at_fault", "cause", "retry"))
     checks.equal(f"{way}: and it is right", said, (failure.at_fault, failure.cause, failure.retry))
+    if not sdk.shows_headers:
+        return
     checks.equal(f"{way}: the header names the party", seen.headers.get("x-claviger-fault"), failure.at_fault)
     checks.equal(f"{way}: and whether to try again", seen.headers.get("x-should-retry"), "false" if failure.retry == "no" else "true")
     checks.equal(f"{way}: body and header name one request", seen.verdict.get("request_id"), seen.headers.get("x-claviger-request-id"))
@@ -256,8 +327,8 @@ class World:
         home.add_credential("alice", "anthropic", provider.origin, PROVIDER_KEY)
         home.add_credential("alice", "google", provider.origin + "/v1beta", PROVIDER_KEY)
         home.set_budget("owner:alice", "50.00")
-        key = home.create_key("alice", "notes")
-        self.sdks: list[Sdk] = [OpenAiSdk(server, key), AnthropicSdk(server, key), GeminiSdk(server, key)]
+        self.key = home.create_key("alice", "notes")
+        self.python_sdks: list[Sdk] = [OpenAiSdk(server, self.key), AnthropicSdk(server, self.key), GeminiSdk(server, self.key)]
         self.models = 0
 
     def model(self, provider: str, script: Script) -> str:
@@ -298,34 +369,50 @@ def bought_once(checks: Checks, world: World, sdk: Sdk) -> None:
     judged(checks, f"{sdk.name} with retries", seen, no_money, sdk)
 
 
+OWN: list[tuple[str, list[Failure], Script]] = [
+    ("openai", OPENAI_FAILURES, streamed(openai_stream_error)),
+    ("anthropic", ANTHROPIC_FAILURES, anthropic_stream_error),
+    ("google", GEMINI_FAILURES, gemini_stream_error),
+]
+
+
+def tell(checks: Checks, world: World, sdk: Sdk) -> None:
+    """All that one SDK sees."""
+    provider, failures, script = OWN[sdk.number]
+    stories: list[tuple[str, Callable[[], None]]] = [
+        ("at its own provider", lambda: whole(checks, world, sdk, provider, failures)),
+        ("streamed at its own provider", lambda: begun(checks, world, sdk, provider, script, "provider_overloaded")),
+        ("cut off", lambda: cut(checks, world, sdk)),
+    ]
+    if provider != "openai":
+        name, failures_there, script_there = OWN[0]
+        stories += [
+            ("at OpenAI's dialect", lambda: whole(checks, world, sdk, name, failures_there)),
+            ("streamed at OpenAI's dialect", lambda: begun(checks, world, sdk, name, script_there, "provider_overloaded")),
+        ]
+    if sdk.heeds_header:
+        stories.append(("told not to retry", lambda: bought_once(checks, world, sdk)))
+    for name_of_story, story in stories:
+        with checks.story(f"{sdk.name} {name_of_story}"):
+            story()
+
+
 def main() -> int:
     checks = Checks("verdict-sdks")
     with ScriptedProvider() as provider, Home() as home:
         home.init("100.00")
         with Server(home) as server:
             world = World(home, server, provider)
-            own: list[tuple[str, list[Failure], Script]] = [
-                ("openai", OPENAI_FAILURES, streamed(openai_stream_error)),
-                ("anthropic", ANTHROPIC_FAILURES, anthropic_stream_error),
-                ("google", GEMINI_FAILURES, gemini_stream_error),
-            ]
-            stories: list[tuple[str, Callable[[], None]]] = []
-            for sdk, (provider_name, failures, script) in zip(world.sdks, own, strict=True):
-                stories += [
-                    (f"{sdk.name} at its own provider", lambda sdk=sdk, name=provider_name, failures=failures: whole(checks, world, sdk, name, failures)),
-                    (f"{sdk.name} streamed at its own provider", lambda sdk=sdk, name=provider_name, script=script: begun(checks, world, sdk, name, script, "provider_overloaded")),
-                    (f"{sdk.name} cut off", lambda sdk=sdk: cut(checks, world, sdk)),
-                ]
-            for sdk in world.sdks[1:]:
-                stories += [
-                    (f"{sdk.name} at OpenAI's dialect", lambda sdk=sdk: whole(checks, world, sdk, "openai", OPENAI_FAILURES)),
-                    (f"{sdk.name} streamed at OpenAI's dialect", lambda sdk=sdk: begun(checks, world, sdk, "openai", streamed(openai_stream_error), "provider_overloaded")),
-                ]
-            # google-genai knows no header that would stop it.
-            stories += [(f"{sdk.name} told not to retry", lambda sdk=sdk: bought_once(checks, world, sdk)) for sdk in world.sdks[:2]]
-            for name, story in stories:
-                with checks.story(name):
-                    story()
+            for sdk in world.python_sdks:
+                tell(checks, world, sdk)
+            responses = ResponsesSdk(server, world.key)
+            for provider_name, failures, script in OWN[1:]:
+                with checks.story(f"{responses.name} at {provider_name}"):
+                    whole(checks, world, responses, provider_name, failures)
+                    begun(checks, world, responses, provider_name, script, "provider_overloaded")
+            with checks.story("the SDKs for Node"), node_sdks(server, world.key) as there:
+                for sdk in there:
+                    tell(checks, world, sdk)
     return checks.finish()
 
 
