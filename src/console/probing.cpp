@@ -260,10 +260,15 @@ std::string query_for(std::string_view path) {
   return path.ends_with(":streamGenerateContent") ? "alt=sse" : "";
 }
 
-/// Whether a part of the request might have been answered.
+/// Whether a part of the request might have been answered. Where not even a small one is, half of
+/// it tells nothing more.
 bool is_size_suspected(const Diagnosis& diagnosis) {
   constexpr int kContentTooLarge = 413;
-  return diagnosis.has_failed &&
+  const bool fails_small = std::ranges::any_of(diagnosis.probes, [](const ProbeReport& probe) {
+    return probe.result.probe == fault::Probe::minimal_request && probe.not_made.empty() &&
+           !probe.result.worked;
+  });
+  return diagnosis.has_failed && !fails_small &&
          (diagnosis.record.provider_status == kContentTooLarge || diagnosis.verdict.inconclusive ||
           std::ranges::any_of(diagnosis.verdict.suspects, fault::is_about_size,
                               &fault::Suspect::cause));

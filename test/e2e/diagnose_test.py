@@ -187,6 +187,12 @@ def halving(checks: Checks, home: Home, server: Server, provider: FakeProvider, 
     home.record(wrong)
     probes = [probe["probe"] for probe in home.do("diagnose", wrong, "--probe", "--json").json()["probes"]]
     checks.check("where the key is refused nobody asks for half", "half_request" not in probes, probes)
+    request = failed_request(server, provider, key, prompt, **too_long)
+    home.record(request)
+    provider.behave(status=401, error_code="invalid_api_key", error_message="no")
+    probes = [probe["probe"] for probe in home.do("diagnose", request, "--probe", "--json").json()["probes"]]
+    provider.behave()
+    checks.check("nor where not even a small request works", "half_request" not in probes, probes)
     home.do("owner", "keep-content", "me", "off")
 
 
