@@ -229,6 +229,14 @@ def replaying(checks: Checks, home: Home, server: Server, provider: FakeProvider
     found = [path for path in home.path.rglob("*") if path.is_file() and prompt.encode() in path.read_bytes()]
     checks.equal("no file has it", found, [])
 
+    # What is too large to be kept is counted, so that nobody learns of it from a refused replay.
+    too_large = failed_request(server, provider, key, "x" * (1 << 20), **bad)
+    home.record(too_large)
+    checks.check("what is above a megabyte is not kept", not home.do("diagnose", too_large, "--json").json()["content_kept"])
+    lines = server.call("GET", "/metrics", key=home.admin_key)[2].decode().splitlines()
+    checks.check("which is counted", "claviger_contents_lost_total 1" in lines, lines[-9:])
+    checks.matches("and told by the doctor", home.run("doctor").out, "contents +1 requests could not be kept for a replay")
+
     # A stream keeps its good status where it fails in its midst; it is a failed request all the same.
     provider.behave(error_after_events=3, times=1)
     connection, answer = server.open_stream(key, MODEL, max_tokens=50, messages=[{"role": "user", "content": prompt}])
