@@ -24,6 +24,8 @@ const std::vector<Column> kCredentialColumns = {{"ID", "id"},
                                                 {"NAME", "name"},
                                                 {"ADDRESS", "base_url"},
                                                 {"KEY ENDS IN", "hint"},
+                                                {"WORKED", "worked_at", Form::moment},
+                                                {"REFUSED FOR", "refused_for"},
                                                 {"DISABLED", "disabled", Form::yes},
                                                 {"UNBOUNDED", "allows_unbounded", Form::yes},
                                                 {"TAMPERED", "tampered", Form::yes}};

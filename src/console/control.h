@@ -29,6 +29,7 @@
 #include "record/kept_content.h"
 #include "record/record.h"
 #include "record/shared_page.h"
+#include "record/key_histories.h"
 #include "record/weather.h"
 #include "relay/snapshot.h"
 #include "route/alias_store.h"
@@ -109,6 +110,8 @@ class Control {
     record::ContentKeeper& contents;
     record::SharedPageStore& shares;
     record::Weather& weather;
+    record::KeyHistories& keys;
+    record::KeyHistoryStore& key_histories;
     record::Recorder& recorder;  ///< flush()ed before records are looked up.
     std::shared_ptr<const catalog::PriceBook> book;
     std::shared_ptr<const provider::Profiles> profiles;

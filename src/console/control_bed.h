@@ -21,6 +21,7 @@
 #include "store/sqlite/content_store.h"
 #include "store/sqlite/egress_allowance_store.h"
 #include "store/sqlite/feedback_store.h"
+#include "store/sqlite/key_history_store.h"
 #include "store/sqlite/local_model_store.h"
 #include "store/sqlite/price_store.h"
 #include "store/sqlite/record_store.h"
@@ -135,6 +136,8 @@ class ControlBed : public ::testing::Test {
                        .contents = contents_,
                        .shares = shares_,
                        .weather = weather_,
+                       .keys = keys_,
+                       .key_histories = key_histories_,
                        .recorder = recorder_,
                        .book = catalog::PriceBook::embedded(),
                        .profiles = provider::Profiles::embedded(),
@@ -208,6 +211,8 @@ class ControlBed : public ::testing::Test {
   store::SqliteSharedPageStore shares_{database_};
   record::ContentKeeper contents_{clock_, content_store_, vault::ContentBox::of_this_process()};
   record::Weather weather_;
+  record::KeyHistories keys_;
+  store::SqliteKeyHistoryStore key_histories_{database_};
   /// The recorder writes on a thread of its own, so it has a database of its own here.
   store::SqliteRecordStore recorded_{recorder_database_};
   record::Recorder recorder_{recorded_, record::Recorder::Options{}};

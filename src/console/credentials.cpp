@@ -29,6 +29,10 @@ JsonObject about(const Registry& registry, const vault::Credential& credential) 
       .truth("allows_unbounded", credential.allows_unbounded)
       .truth("tampered", false)
       .time("created_at", credential.created_at);
+  const auto history = registry.parts.keys.of(credential.id).value_or(record::KeyHistory{});
+  json.time("worked_at", history.worked_at)
+      .time("refused_at", history.failed_at)
+      .text_or_null("refused_for", history.failure);
   return json;
 }
 
@@ -47,6 +51,9 @@ std::string about_tampered(CredentialId id) {
       .truth("allows_unbounded", false)
       .truth("tampered", true)
       .null("created_at")
+      .null("worked_at")
+      .null("refused_at")
+      .null("refused_for")
       .finish();
 }
 
@@ -135,6 +142,14 @@ Outcome<OwnerId> owner_or_workspace(const Registry& registry, std::string_view n
   const auto owner = registry.owner(named);
   if (!owner) return std::unexpected(owner.error());
   return (*owner)->id;
+}
+
+/// What an earlier key met says nothing of a new one.
+void forget_history(Registry& registry, CredentialId id) {
+  registry.parts.keys.forget(id, registry.parts.clock.wall_now());
+  // A row that stays behind is replaced by what the new key does; of a credential that is gone,
+  // nobody asks.
+  [[maybe_unused]] const auto removed = registry.parts.key_histories.remove(id);
 }
 
 using Change = vault::Result<void> (vault::Vault::*)(CredentialId, bool);
@@ -232,6 +247,7 @@ Task<Outcome<Reply>> rotate_credential(Registry& registry, Call& call) {
   if (!entry) co_return std::unexpected(entry.error());
   const auto rotated = registry.parts.vault.rotate_key((*entry)->about.id, std::move(key));
   if (!rotated) co_return of_vault(rotated.error(), call.parts[0]);
+  forget_history(registry, rotated->id);
   if (auto put = co_await registry.put_in_force(Touched::credentials); !put) {
     co_return std::unexpected(put.error());
   }
@@ -268,6 +284,7 @@ Task<Outcome<Reply>> remove_credential(Registry& registry, Call& call) {
   if (auto done = registry.parts.vault.remove(*id); !done) {
     co_return of_vault(done.error(), call.parts[0]);
   }
+  forget_history(registry, *id);
   if (auto put = co_await registry.put_in_force(Touched::credentials); !put) {
     co_return std::unexpected(put.error());
   }

@@ -208,6 +208,31 @@ void weigh_neighbours(const RuleBook& book, const Observation& seen, std::vector
       key_bits + 1 + std::min(seen.neighbours.owners_failing, 4);
 }
 
+/// A key that has worked was not typed in wrongly: what is "invalid" about it came later. It was
+/// deleted or replaced, or, sometimes, the provider is refusing good keys.
+void weigh_history(const RuleBook& book, const Observation& seen, std::vector<Tally>& tallies) {
+  const auto invalid = book.find_cause("key_invalid");
+  const auto revoked = book.find_cause("key_revoked");
+  const auto refuses_all = book.find_cause("provider_rejects_all_keys");
+  if (!seen.history.has_worked() || !invalid || !revoked || !refuses_all) return;
+  constexpr double kRarer = 3;  // So many bits below the key's own.
+  Tally& was = tallies[*invalid];
+  if (!was.has_votes || tallies[*revoked].has_votes) return;
+  Tally& provider = tallies[*refuses_all];
+  if (!provider.has_votes) {
+    provider.has_votes = true;
+    provider.bits[static_cast<std::size_t>(Source::circumstance)] = was.sum() - kRarer;
+  }
+  std::swap(was, tallies[*revoked]);
+}
+
+std::string length_of_time(std::int64_t seconds) {
+  if (seconds < 120) return fmt::format("{} s", seconds);
+  if (seconds < 2 * 3600) return fmt::format("{} min", seconds / 60);
+  return seconds < 48 * 3600 ? fmt::format("{} h", seconds / 3600)
+                             : fmt::format("{} days", seconds / 86'400);
+}
+
 struct Standing {
   std::size_t cause;
   double share;  ///< Of all odds.
@@ -255,6 +280,11 @@ void note_evidence(const Facts& facts, std::vector<std::string>& evidence) {
     note(fmt::format("the same on other keys lately: {} of {} other owners",
                      seen.neighbours.credentials_failing, seen.neighbours.owners_failing));
   }
+  if (seen.history.has_worked()) {
+    note(fmt::format("this key worked {} ago", length_of_time(seen.history.seconds_since_worked)));
+  } else if (seen.history.is_known) {
+    note("this key has not worked here yet");
+  }
   if (seen.history.failures_in_row > 1) {
     note(fmt::format("this key's failures in a row: {}", seen.history.failures_in_row));
   }
@@ -281,6 +311,7 @@ Verdict judge(const RuleBook& book, const Observation& seen, const EngineOptions
     const Origin origin = is_general ? Origin::general : Origin::provider;
     for (const Rule& rule : set.rules) apply(rule, facts, origin, tallies);
   }
+  weigh_history(book, seen, tallies);
   weigh_neighbours(book, seen, tallies);
   const std::vector<Standing> all = standings(tallies);
   Verdict verdict;

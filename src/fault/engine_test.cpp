@@ -215,6 +215,36 @@ TEST(Engine, TheSameRefusalOfManyOwnersKeysIsTheProviders) {
   EXPECT_EQ(verdict.retry, Retry::after);
 }
 
+TEST(Engine, AKeyThatHasWorkedWasTakenAwayAndNotTypedInWrongly) {
+  const std::string_view body =
+      R"({"error": {"message": "Incorrect API key provided: sk-*", "code": "invalid_api_key"}})";
+  Observation seen{.provider = "openai", .status = 401, .body = body};
+  EXPECT_EQ(judge(book(), seen).cause, "key_invalid");
+
+  seen.history = {.is_known = true, .seconds_since_worked = 3 * 3600, .failures_in_row = 1};
+  const Verdict worked = judge(book(), seen);
+  EXPECT_EQ(worked.at_fault, Party::key);
+  EXPECT_EQ(worked.cause, "key_revoked");
+  EXPECT_THAT(worked.evidence, testing::Contains("this key worked 3 h ago"));
+  // A provider that refuses good keys is the second thought.
+  ASSERT_GE(worked.suspects.size(), 2U);
+  EXPECT_EQ(worked.suspects[1].cause, "provider_rejects_all_keys");
+
+  seen.history = {.is_known = true};
+  const Verdict never = judge(book(), seen);
+  EXPECT_EQ(never.cause, "key_invalid");
+  EXPECT_THAT(never.evidence, testing::Contains("this key has not worked here yet"));
+}
+
+TEST(Engine, WhatAKeyDidBeforeExcusesNoBadRequest) {
+  Observation seen{.provider = "openai",
+                   .status = 400,
+                   .body = R"({"error": {"type": "invalid_request_error", "message": "bad"}})"};
+  const Verdict before = judge(book(), seen);
+  seen.history = {.is_known = true, .seconds_since_worked = 5};
+  EXPECT_EQ(judge(book(), seen).cause, before.cause);
+}
+
 TEST(Engine, NeighboursDoNotExcuseAContentFilter) {
   Observation seen{.provider = "openai",
                    .status = 400,

@@ -45,8 +45,13 @@ struct Neighbours {
 
 /// What this credential did before.
 struct KeyHistory {
-  bool has_worked = false;  ///< It has given an answer within the last day.
+  bool is_known = false;  ///< What follows is known, and not only absent.
+  /// How long ago it gave an answer; below 0: it never has, as far as is known.
+  std::int64_t seconds_since_worked = -1;
   int failures_in_row = 0;
+
+  /// Lately enough to rule out that it was typed in wrongly.
+  bool has_worked() const { return is_known && seconds_since_worked >= 0; }
 };
 
 struct Observation {

@@ -168,7 +168,7 @@ Task<Done> Relay::read_no_answer(Job& job, net::ProviderExchange& provider) {
   if (job.record.caller_left) co_return Done{};
   if (!read && body.empty()) co_return no(std::move(read.error()));
   mask_key(job, chars_of(body));
-  co_return no(judged_answer(job, head, body.bytes(), parts_.failures, parts_.reactor.now()));
+  co_return no(judged_answer(job, head, body.bytes(), surroundings()));
 }
 
 Task<Done> Relay::read_whole(Job& job, net::ProviderExchange& provider, net::Buffer& body,
@@ -198,7 +198,7 @@ Task<Done> Relay::deliver_whole(Job& job, net::ProviderExchange& provider) {
   job.attempt.usage_is_final = true;
   if (reading.facts.is_error) {
     mask_key(job, chars_of(body));
-    Failure failure = judged_error_inside(job, body.bytes(), parts_.failures, parts_.reactor.now());
+    Failure failure = judged_error_inside(job, body.bytes(), surroundings());
     job.attempt.provider_refused = true;
     job.attempt.provider_error = std::move(body);
     co_return no(std::move(failure));
@@ -350,7 +350,7 @@ Done Relay::refused_in_stream(Job& job, std::string_view data) {
   std::memcpy(body.room(data.size() + net::kBufferPadding).data(), data.data(), data.size());
   body.add(data.size());
   mask_key(job, chars_of(body));
-  Failure failure = judged_error_inside(job, body.bytes(), parts_.failures, parts_.reactor.now());
+  Failure failure = judged_error_inside(job, body.bytes(), surroundings());
   job.attempt.provider_error = std::move(body);
   return no(std::move(failure));
 }
@@ -384,7 +384,7 @@ Task<Done> Relay::forward_events(Job& job, net::Buffer& pending, StreamState& st
       passed = position;
       if (reading.facts.is_error) {
         if (auto done = co_await send_before(job, stream, {}); !done) co_return done;
-        co_return no(judged_error_inside(job, data, parts_.failures, parts_.reactor.now()));
+        co_return no(judged_error_inside(job, data, surroundings()));
       }
       stream.translated->read(exchange::event_type(event), data);
       continue;
@@ -437,7 +437,7 @@ Task<Done> Relay::send_before(Job& job, StreamState& stream, std::string_view un
 Task<Done> Relay::pass_on_error(Job& job, std::string_view event) {
   std::string joined;
   const std::string_view data = exchange::event_data(event, joined);
-  const Failure failure = judged_error_inside(job, data, parts_.failures, parts_.reactor.now());
+  const Failure failure = judged_error_inside(job, data, surroundings());
   failure->request = job.record.id;
   note_failure(job.record, *failure);
   // By its type, SDKs of a dialect that has one tell an error from an answer.
@@ -479,7 +479,7 @@ Task<Done> Relay::read_error(Job& job, net::ProviderExchange& provider) {
   // Some providers repeat the key that they refuse.
   mask_key(job, chars_of(body));
   body.room(net::kBufferPadding);
-  Failure failure = judged_answer(job, head, body.bytes(), parts_.failures, parts_.reactor.now());
+  Failure failure = judged_answer(job, head, body.bytes(), surroundings());
   job.attempt.provider_error = std::move(body);
   co_return no(std::move(failure));
 }

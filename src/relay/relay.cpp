@@ -130,6 +130,13 @@ void Relay::note_health(const Job& job, const Done& done) {
   place_health_.note(job.attempt.target, fared(at_fault), parts_.reactor.now());
 }
 
+Surroundings Relay::surroundings() const {
+  return {.failures = parts_.failures,
+          .keys = parts_.keys,
+          .now = parts_.reactor.now(),
+          .wall_now = parts_.reactor.clock().wall_now()};
+}
+
 Task<budget::Result<budget::Grant>> Relay::reserve(const Job& job, budget::Patience* patience) {
   return parts_.ledger.reserve({.attempt = attempt_id(job),
                                 .budgets = job.attempt.budgets,

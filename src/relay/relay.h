@@ -21,6 +21,7 @@
 #include "net/server_connection.h"
 #include "record/feedback.h"
 #include "record/kept_content.h"
+#include "record/key_histories.h"
 #include "record/metrics.h"
 #include "record/record.h"
 #include "relay/errand.h"
@@ -35,6 +36,7 @@ namespace claviger::relay {
 
 struct Address;
 struct StreamState;
+struct Surroundings;
 class TranslatedStream;
 
 struct PastRequest {
@@ -66,6 +68,8 @@ class Relay {
     History* history;                           ///< Null: GET /v1/requests/{id} is not served.
     fault::FailureWindow* failures = nullptr;   ///< Of all threads; null: keys stand alone.
     record::ContentKeeper* contents = nullptr;  ///< Null: no content is kept.
+    /// What each key did before; null: that is not known.
+    const record::KeyHistories* keys = nullptr;
   };
   Relay(Parts parts, const Limits& limits);
   ~Relay();
@@ -153,6 +157,7 @@ class Relay {
   Task<bool> has_next_attempt(Job& job, const ErrorAnswer& error);
   /// How the place fared, for those that come after.
   void note_health(const Job& job, const Done& done);
+  Surroundings surroundings() const;
   bool has_attempt_left(const Job& job) const;
   bool keeps_content(const Job& job) const;
   bool may_need_request_again(const Job& job) const;

@@ -48,19 +48,35 @@ void take_over(const fault::Verdict& verdict, ErrorAnswer& answer) {
   answer.evidence.push_back("inconclusive; suspects: " + suspects);
 }
 
-/// Only a key that is refused needs a look at other people's keys.
+/// What this key did before; failures in a row are the window's to count.
+fault::KeyHistory history_of(CredentialId credential, const Surroundings& around) {
+  if (around.keys == nullptr || credential.is_none()) return {};
+  const auto kept = around.keys->of(credential);
+  fault::KeyHistory history{.is_known = true};
+  constexpr std::chrono::hours kLately{24};  // Longer ago, much may have happened since.
+  if (!kept || !kept->worked_at) return history;
+  const auto ago = std::max(around.wall_now - *kept->worked_at, WallTime::duration::zero());
+  if (ago > kLately) return {};
+  history.seconds_since_worked = std::chrono::floor<std::chrono::seconds>(ago).count();
+  return history;
+}
+
+/// Only a key that is refused needs a look at what it did before, and at other people's keys.
 fault::Verdict judge_among_neighbours(const Job& job, fault::Observation& seen,
-                                      fault::FailureWindow* failures, Instant now) {
+                                      const Surroundings& around) {
   const fault::RuleBook& book = fault::RuleBook::embedded();
   fault::Verdict verdict = judge(book, seen);
-  if (failures == nullptr || verdict.at_fault != fault::Party::key) return verdict;
-  const fault::FailureWindow::Failure failure{.provider = seen.provider,
-                                              .cause = verdict.cause,
-                                              .credential = job.attempt.target.credential,
-                                              .owner = job.record.owner};
-  seen.neighbours = failures->around(failure, now);
-  seen.history.failures_in_row = failures->failures_of(failure, now) + 1;
-  failures->note(failure, now);
+  if (verdict.at_fault != fault::Party::key) return verdict;
+  seen.history = history_of(job.attempt.target.credential, around);
+  if (around.failures != nullptr) {
+    const fault::FailureWindow::Failure failure{.provider = seen.provider,
+                                                .cause = verdict.cause,
+                                                .credential = job.attempt.target.credential,
+                                                .owner = job.record.owner};
+    seen.neighbours = around.failures->around(failure, around.now);
+    seen.history.failures_in_row = around.failures->failures_of(failure, around.now) + 1;
+    around.failures->note(failure, around.now);
+  }
   return judge(book, seen);
 }
 
@@ -159,21 +175,20 @@ fault::Observation observation_of(const Job& job) {
 }
 
 Failure judged_answer(const Job& job, const AnswerHead& head, std::string_view body,
-                      fault::FailureWindow* failures, Instant now) {
+                      const Surroundings& around) {
   const std::vector<fault::HeaderField> fields = head.fields();
   fault::Observation seen = observation_of(job);
   seen.status = head.status();
   seen.headers = fields;
   seen.body = body;
-  const fault::Verdict verdict = judge_among_neighbours(job, seen, failures, now);
+  const fault::Verdict verdict = judge_among_neighbours(job, seen, around);
   constexpr int kBadGateway = 502;
   return failure_of(
       job, verdict, head.status() >= 400 ? head.status() : kBadGateway,
       fmt::format("{} answered with status {}: {}", seen.provider, head.status(), verdict.say));
 }
 
-Failure judged_error_inside(const Job& job, std::string_view json, fault::FailureWindow* failures,
-                            Instant now) {
+Failure judged_error_inside(const Job& job, std::string_view json, const Surroundings& around) {
   // OpenAI's `response.failed` says it in the answer that it carries.
   if (const exchange::Span answer = exchange::find_value(json, "response"); !answer.empty()) {
     json = exchange::at(json, answer);
@@ -181,7 +196,7 @@ Failure judged_error_inside(const Job& job, std::string_view json, fault::Failur
   fault::Observation seen = observation_of(job);
   seen.status = 200;
   seen.body = json;
-  const fault::Verdict verdict = judge_among_neighbours(job, seen, failures, now);
+  const fault::Verdict verdict = judge_among_neighbours(job, seen, around);
   const std::string words = words_inside(json);
   return failure_of(job, verdict, status_inside(json),
                     fmt::format("{} answered with an error inside a good status: {}", seen.provider,

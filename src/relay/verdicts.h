@@ -8,10 +8,12 @@
 #include <utility>
 #include <vector>
 
+#include "base/time.h"
 #include "fault/neighbours.h"
 #include "fault/observation.h"
 #include "fault/verdict.h"
 #include "net/http/head.h"
+#include "record/key_histories.h"
 #include "relay/failure.h"
 #include "relay/job.h"
 
@@ -39,15 +41,22 @@ bool is_own_endpoint(const Attempt& attempt);
 /// What is known of the attempt beside the answer. Views into `job`.
 fault::Observation observation_of(const Job& job);
 
+/// What is known beside an answer, of all threads: it tells a broken provider from a broken key.
+/// Each may be null.
+struct Surroundings {
+  fault::FailureWindow* failures = nullptr;
+  const record::KeyHistories* keys = nullptr;
+  Instant now{};
+  WallTime wall_now{};
+};
+
 /// The provider's answer `head` and `body` (its key masked) as a failure, with the provider's
-/// status where that is one, else 502. `failures` tells a broken provider from a broken key;
-/// may be null.
+/// status where that is one, else 502.
 Failure judged_answer(const Job& job, const AnswerHead& head, std::string_view body,
-                      fault::FailureWindow* failures, Instant now);
+                      const Surroundings& around);
 
 /// The same for an error that came where an event or a whole answer was due.
-Failure judged_error_inside(const Job& job, std::string_view json, fault::FailureWindow* failures,
-                            Instant now);
+Failure judged_error_inside(const Job& job, std::string_view json, const Surroundings& around);
 
 /// How an answer broke once a connection stood.
 struct Break {

@@ -50,7 +50,8 @@ ErrandDesk::ErrandDesk(const Parts& parts, const net::ServerLimits& caller,
               .metrics = parts.metrics,
               .runner = parts.runner,
               .history = nullptr,
-              .failures = parts.failures},
+              .failures = parts.failures,
+              .keys = parts.keys},
              provider_limits_) {
   set_limits(caller, provider);
 }

@@ -21,6 +21,7 @@ class ErrandDesk final : public console::Errands {
     record::Metrics& metrics;
     route::Runner* runner;
     fault::FailureWindow* failures;
+    const record::KeyHistories* keys;
     net::BodyMemory& bodies;
   };
   ErrandDesk(const Parts& parts, const net::ServerLimits& caller, const relay::Limits& provider);

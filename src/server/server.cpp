@@ -43,6 +43,7 @@
 #include "store/sqlite/egress_allowance_store.h"
 #include "store/sqlite/end_user_store.h"
 #include "store/sqlite/feedback_store.h"
+#include "store/sqlite/key_history_store.h"
 #include "store/sqlite/lease_store.h"
 #include "store/sqlite/ledger_store.h"
 #include "store/sqlite/local_model_store.h"
@@ -365,7 +366,11 @@ class Server final : public ControlDesk, public console::Operations, public rela
     end_user_store_.emplace(databases_->ledger);
     lease_store_.emplace(databases_->ledger);
     weather_watched_records_.emplace(*written_records_, weather_);
-    alert_watched_records_.emplace(*weather_watched_records_, found_in_records_);
+    key_history_store_.emplace(databases_->control);
+    written_key_histories_.emplace(databases_->records);
+    if (auto histories = key_history_store_->all()) keys_.learn(std::move(*histories));
+    key_watched_records_.emplace(*weather_watched_records_, keys_, *written_key_histories_);
+    alert_watched_records_.emplace(*key_watched_records_, found_in_records_);
     std::vector<OwnerId> owners;
     if (const auto all = access_store_->owners()) {
       for (const access::Owner& owner : *all) owners.push_back(owner.id);
@@ -449,6 +454,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
           .runner = runner_.get(),
           .history = this,
           .failures = &failures_,
+          .keys = &keys_,
           .contents = contents_.get(),
           .desk = *this,
           .events = events_,
@@ -527,6 +533,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
                           .metrics = metrics_,
                           .runner = runner_.get(),
                           .failures = &failures_,
+                          .keys = &keys_,
                           .bodies = bodies_},
         config_.caller, config_.provider);
     control_ = std::make_unique<console::Control>(console::Control::Parts{
@@ -545,6 +552,8 @@ class Server final : public ControlDesk, public console::Operations, public rela
         .contents = *contents_,
         .shares = *shared_page_store_,
         .weather = weather_,
+        .keys = keys_,
+        .key_histories = *key_history_store_,
         .recorder = *recorder_,
         .book = catalog::PriceBook::embedded(),
         .profiles = provider::Profiles::embedded(),
@@ -673,6 +682,10 @@ class Server final : public ControlDesk, public console::Operations, public rela
   net::BodyMemory bodies_;
   record::Weather weather_;
   std::optional<record::WeatherWatchedRecords> weather_watched_records_;
+  record::KeyHistories keys_;
+  std::optional<store::SqliteKeyHistoryStore> key_history_store_;
+  std::optional<store::SqliteKeyHistoryStore> written_key_histories_;
+  std::optional<record::KeyWatchedRecords> key_watched_records_;
   alert::Inbox found_in_records_;
   std::optional<alert::WatchedRecords> alert_watched_records_;
   std::unique_ptr<record::Recorder> recorder_;

@@ -29,6 +29,7 @@ class Worker {
     route::Runner* runner;
     relay::History* history;
     fault::FailureWindow* failures;
+    const record::KeyHistories* keys;
     record::ContentKeeper* contents;
     ControlDesk& desk;
     EventFeed& events;

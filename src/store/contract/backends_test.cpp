@@ -16,6 +16,7 @@
 #include "store/sqlite/database.h"
 #include "store/sqlite/egress_allowance_store.h"
 #include "store/sqlite/feedback_store.h"
+#include "store/sqlite/key_history_store.h"
 #include "store/sqlite/ledger_store.h"
 #include "store/sqlite/local_model_store.h"
 #include "store/sqlite/price_store.h"
@@ -42,6 +43,7 @@ class SqliteUnderTest final : public StoreUnderTest {
   EgressAllowanceStore& egress() override { return open_->egress; }
   alert::AlertStore& alerts() override { return open_->alerts; }
   record::FeedbackStore& feedback() override { return open_->feedback; }
+  record::KeyHistoryStore& key_histories() override { return open_->key_histories; }
   record::ContentStore& contents() override { return open_->contents; }
   record::SharedPageStore& shares() override { return open_->shares; }
 
@@ -77,6 +79,7 @@ class SqliteUnderTest final : public StoreUnderTest {
     SqliteEgressAllowanceStore egress{database};
     SqliteAlertStore alerts{database};
     SqliteFeedbackStore feedback{database};
+    SqliteKeyHistoryStore key_histories{database};
     SqliteContentStore contents{database};
     SqliteSharedPageStore shares{database};
   };

@@ -20,6 +20,7 @@
 #include "local/local_model_store.h"
 #include "record/feedback.h"
 #include "record/kept_content.h"
+#include "record/key_histories.h"
 #include "record/record.h"
 #include "record/shared_page.h"
 #include "route/alias_store.h"
@@ -43,6 +44,7 @@ class StoreUnderTest {
   virtual EgressAllowanceStore& egress() = 0;
   virtual alert::AlertStore& alerts() = 0;
   virtual record::FeedbackStore& feedback() = 0;
+  virtual record::KeyHistoryStore& key_histories() = 0;
   virtual record::ContentStore& contents() = 0;
   virtual record::SharedPageStore& shares() = 0;
   /// Closes everything and opens it again, as a restart of the server does.

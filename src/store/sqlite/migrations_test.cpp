@@ -18,10 +18,12 @@
 #include "data/golden_0010.h"
 #include "data/golden_0011.h"
 #include "data/golden_0012.h"
+#include "data/golden_0013.h"
 #include "store/sqlite/access_store.h"
 #include "store/sqlite/alert_store.h"
 #include "store/sqlite/budget_store.h"
 #include "store/sqlite/feedback_store.h"
+#include "store/sqlite/key_history_store.h"
 #include "store/sqlite/lease_store.h"
 #include "store/sqlite/ledger_store.h"
 #include "store/sqlite/price_store.h"
@@ -176,6 +178,22 @@ TEST_F(MigrationsTest, WhatVersionTwelveSaysOfUnboundedRequestsIsRead) {
   EXPECT_EQ(usage.cached_input_tokens, 7);
   EXPECT_EQ(usage.unbounded_requests, 1);
   EXPECT_EQ(usage.unbounded_cost, NanoUsd(5));
+}
+
+TEST_F(MigrationsTest, WhatVersionThirteenSaysOfKeysIsRead) {
+  Database database = open();
+  ASSERT_TRUE(database.execute(data::golden_0013));
+  ASSERT_EQ(schema_version(database), 13);
+
+  ASSERT_TRUE(migrate(database));
+
+  Database fresh = Database::open(":memory:", Database::Mode::create).value();
+  ASSERT_TRUE(migrate(fresh));
+  EXPECT_EQ(schema_of(database).value(), schema_of(fresh).value());
+  const auto history = SqliteKeyHistoryStore(database).all().value().at(0);
+  EXPECT_EQ(history.failure, "key_revoked");
+  EXPECT_EQ(history.failures_in_a_row, 2);
+  EXPECT_TRUE(history.worked_at && history.failed_at);
 }
 
 /// What each version wrote has to be readable for good: the same things, as it kept them.
