@@ -31,6 +31,7 @@ struct Arguments {
   std::string warn;
   std::string when_exhausted;
   std::string downgrade_to;
+  std::string rotation;
   std::string time_zone;
   std::string expires;
   std::string since;

@@ -11,7 +11,7 @@ namespace {
 using console::JsonObject;
 
 const std::vector<Column> kAliasColumns = {
-    {"NAME", "name"}, {"OWNER", "owner"}, {"MODELS, IN ORDER", "models"}};
+    {"NAME", "name"}, {"OWNER", "owner"}, {"MODELS, IN ORDER", "models"}, {"ROTATION", "rotation"}};
 
 std::vector<std::string> separated(const std::string& text) {
   std::vector<std::string> items;
@@ -34,6 +34,7 @@ Outcome<void> alias_set(Session& session, const Arguments& arguments) {
   body.text("name", arguments.subject);
   if (!arguments.owner.empty()) body.text("owner", arguments.owner);
   body.texts("models", separated(arguments.object));
+  if (!arguments.rotation.empty()) body.text("rotation", arguments.rotation);
   const auto said = session.ask("PUT", "/aliases", body.finish());
   if (!said) return std::unexpected(said.error());
   return session.show(*said, fmt::format("\"{}\" now stands for {}", arguments.subject,

@@ -372,6 +372,9 @@ void Grammar::declare_models() {
       .positional("name", "What applications ask for")
       .second("models", "provider/model[,provider/model...]: the preferred one first")
       .text("--owner", &Arguments::owner, "NAME", "For this owner only; else for everybody")
+      .text("--rotation", &Arguments::rotation, "WAY",
+            "Among credentials with the same model: order, round-robin or least-used",
+            Need::optional, check_rotation)
       .example("claviger alias set fast openai/gpt-4o-mini,groq/llama-3.3-70b-versatile");
   leaf(alias, "list", "List aliases", alias_list);
   leaf(alias, "remove", "Forget an alias", alias_remove)

@@ -11,6 +11,7 @@
 #include "console/text_forms.h"
 #include "net/egress.h"
 #include "net/listener.h"
+#include "route/alias.h"
 
 namespace claviger::cli {
 namespace {
@@ -64,6 +65,11 @@ std::string check_correction_kind(const std::string& text) {
 std::string check_policy(const std::string& text) {
   if (console::parse_when_exhausted(text)) return {};
   return fault(text, "policy", "clamp, queue, downgrade or refuse");
+}
+
+std::string check_rotation(const std::string& text) {
+  if (route::rotation_of(text)) return {};
+  return fault(text, "way to rotate", "order, round-robin or least-used");
 }
 
 std::string check_warnings(const std::string& text) {

@@ -15,6 +15,7 @@ std::string check_rate(const std::string& text);
 std::string check_scope(const std::string& text);
 std::string check_period(const std::string& text);
 std::string check_policy(const std::string& text);
+std::string check_rotation(const std::string& text);
 std::string check_warnings(const std::string& text);
 std::string check_grouping(const std::string& text);
 /// A date, a time, or a span such as 30d.

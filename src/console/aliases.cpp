@@ -18,6 +18,7 @@ std::string to_json(const Registry& registry, const route::Alias& alias) {
       .text("name", alias.name)
       .text("owner", registry.name_of(alias.owner))
       .texts("models", alias.models)
+      .text("rotation", to_string(alias.rotation))
       .finish();
 }
 
@@ -75,6 +76,7 @@ Task<Outcome<Reply>> put_alias(Registry& registry, Call& call) {
   const std::string owner_text = fields.text_if_any("owner");
   alias.name = fields.text("name");
   alias.models = fields.texts_if_any("models");
+  const std::string rotation_text = fields.text_if_any("rotation");
   if (auto read = fields.finish(); !read) co_return std::unexpected(read.error());
   const auto owner = alias_owner(registry, owner_text);
   if (!owner) co_return std::unexpected(owner.error());
@@ -84,6 +86,12 @@ Task<Outcome<Reply>> put_alias(Registry& registry, Call& call) {
                         "use letters, digits, '.', '_', '-' and ':'; a '/' belongs to full names");
   }
   if (auto checked = check_models(alias); !checked) co_return std::unexpected(checked.error());
+  const auto rotation = route::rotation_of(rotation_text.empty() ? "order" : rotation_text);
+  if (!rotation) {
+    co_return bad_value("rotation", fmt::format("\"{}\" is not known", rotation_text),
+                        "use order (the first as long as it works), round-robin or least-used");
+  }
+  alias.rotation = *rotation;
 
   if (auto put = registry.parts.aliases.put(alias, registry.parts.clock.wall_now()); !put) {
     co_return of_alias_store(put.error(), alias.name);

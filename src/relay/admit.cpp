@@ -154,6 +154,24 @@ Done Relay::understand(Job& job, const net::http::Target& target) {
   return {};
 }
 
+/// Brings those at the head of the list that have the same model into the order of their turns.
+void Relay::take_turns(Job& job, route::Plan& plan) {
+  job.counts_use = plan.rotation == route::Rotation::least_used;
+  const auto others = static_cast<std::ptrdiff_t>(plan.alike) - 1;
+  std::vector<route::Target> places;
+  std::vector<CredentialId> credentials;
+  places.reserve(plan.alike);
+  places.push_back(std::move(plan.first));
+  std::move(plan.alternatives.begin(), plan.alternatives.begin() + others,
+            std::back_inserter(places));
+  for (const route::Target& place : places) credentials.push_back(place.credential);
+  const auto order = turns_.order(plan.rotation, plan.list, credentials, parts_.reactor.now());
+  plan.first = std::move(places[order.front()]);
+  for (std::size_t i = 1; i < order.size(); ++i) {
+    plan.alternatives[i - 1] = std::move(places[order[i]]);
+  }
+}
+
 Done Relay::find_targets(Job& job) {
   // Names go into headers of ours: no control bytes, no blanks around them.
   const bool is_plain =
@@ -165,6 +183,7 @@ Done Relay::find_targets(Job& job) {
   }
   auto plan = job.world->routes->plan(job.request.model, job.key->owner);
   if (!plan) return no(not_routed(plan.error(), job.request.model));
+  if (plan->rotation != route::Rotation::in_order && plan->alike > 1) take_turns(job, *plan);
   job.attempt.target = std::move(plan->first);
   job.alternatives = std::move(plan->alternatives);
   if (job.alternatives.empty()) return {};
@@ -175,7 +194,7 @@ Done Relay::find_targets(Job& job) {
   });
   // What has just failed again and again is asked last.
   const auto is_ailing = [this, now = parts_.reactor.now()](const route::Target& target) {
-    return place_health_.is_ailing(target, now);
+    return health_.is_ailing(target, now);
   };
   std::ranges::stable_partition(job.alternatives, std::not_fn(is_ailing));
   std::ranges::reverse(job.alternatives);

@@ -124,6 +124,7 @@ struct Job {
   /// What earlier attempts met, a line each: evidence where all of them fail.
   std::vector<std::string> met_before;
 
+  bool counts_use = false;   ///< Its credentials are chosen by what they are used for.
   bool was_overrun = false;  ///< A provider billed more than it was asked for.
 
   /// Whether bytes of an answer have reached the caller: beyond that there is no retry.

@@ -5,12 +5,15 @@
 ///
 /// Why two keys: a fault of the provider is the host's and the model's, whoever asks; a bad key
 /// or an empty account is one credential's, and must not turn others away from a good host.
+///
+/// Why one for all threads: else each would have to find out for itself that a place is down, and
+/// a request of every thread would pay for it.
 
+#include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "base/time.h"
 #include "route/table.h"
@@ -28,7 +31,10 @@ enum class Fared : std::uint8_t {
 /// `at_fault` of a verdict; empty where the attempt succeeded.
 Fared fared(std::string_view at_fault);
 
-/// One per reactor, and used on its thread only.
+/// A fixed table of atomics. Threads: any method, from any thread, without locks; two that note
+/// the same place at once may count one failure for two, or a success between them for none.
+/// What does not fit, or shares the hash of another place, is forgotten: that is harmless, since a
+/// place that still fails is back after a few requests.
 class PlaceHealth {
  public:
   static constexpr int kFailuresMin = 3;  ///< In a row, before a place is asked last.
@@ -42,14 +48,22 @@ class PlaceHealth {
   void note(const route::Target& target, Fared fared, Instant now);
 
  private:
-  struct State {
-    int failures_in_a_row = 0;
-    Instant ailing_until{};
+  struct Slot {
+    std::atomic<std::uint64_t> key = 0;  ///< 0: never used.
+    std::atomic<int> failures_in_a_row = 0;
+    std::atomic<Instant::rep> ailing_until = 0;
   };
-  bool is_ailing(const std::string& key, Instant now) const;
-  void note(const std::string& key, bool did_well, Instant now);
+  static constexpr std::size_t kProbes = 8;
 
-  std::unordered_map<std::string, State> states_;
+  const Slot* find(std::uint64_t key) const;
+  Slot& find_or_take(std::uint64_t key);
+  bool is_ailing(std::uint64_t key, Instant now) const;
+  void note_failure(std::uint64_t key, Instant now);
+  void note_success(std::uint64_t key);
+
+  /// Slots with failures, roughly; 0, as it mostly is: nothing ails, and nothing is looked up.
+  std::atomic<int> failing_ = 0;
+  std::array<Slot, kPlacesMax> slots_;
 };
 
 }  // namespace claviger::relay

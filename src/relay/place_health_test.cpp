@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <thread>
+#include <vector>
+
 namespace claviger::relay {
 namespace {
 
@@ -59,11 +63,45 @@ TEST_F(PlaceHealthTest, PausesDoubleUpToABoundAndOneSuccessEndsThem) {
   EXPECT_FALSE(health_.is_ailing(at("groq", 1), now_));
 }
 
-TEST_F(PlaceHealthTest, MemoryIsBounded) {
-  for (int i = 0; i < static_cast<int>(PlaceHealth::kPlacesMax) + 10; ++i) {
-    fail(at("groq", i, "m" + std::to_string(i)), Fared::badly_itself, 3);
+TEST_F(PlaceHealthTest, MemoryIsBoundedAndTheLatestIsKnown) {
+  const int places = 3 * static_cast<int>(PlaceHealth::kPlacesMax);
+  const auto place = [](int i) { return at("groq", 1, "m" + std::to_string(i)); };
+  std::size_t known = 0;
+  for (int i = 0; i < places; ++i) {
+    fail(place(i), Fared::badly_itself, 3);
+    EXPECT_TRUE(health_.is_ailing(place(i), now_)) << i;
   }
-  EXPECT_FALSE(health_.is_ailing(at("groq", 1, "m1"), now_));
+  for (int i = 0; i < places; ++i) known += health_.is_ailing(place(i), now_) ? 1 : 0;
+  EXPECT_LE(known, PlaceHealth::kPlacesMax);
+  // All do well again, also those that were forgotten: then nothing ails.
+  for (int i = 0; i < places; ++i) health_.note(place(i), Fared::well, now_);
+  for (int i = 0; i < places; ++i) EXPECT_FALSE(health_.is_ailing(place(i), now_));
+}
+
+TEST_F(PlaceHealthTest, WhatOneThreadFoundOutAllKnow) {
+  std::thread other([&] { fail(at("groq", 1), Fared::badly_itself, 3); });
+  other.join();
+  EXPECT_TRUE(health_.is_ailing(at("groq", 1), now_));
+}
+
+TEST_F(PlaceHealthTest, ManyThreadsAtOnceLeaveItSound) {
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 20'000; ++i) {
+        const route::Target target = at("p" + std::to_string(i % 700), t + 1);
+        health_.note(target, i % 3 == 0 ? Fared::well : Fared::badly_itself, now_);
+        static_cast<void>(health_.is_ailing(target, now_));
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (int i = 0; i < 700; ++i) {
+    for (int t = 0; t < 4; ++t) health_.note(at("p" + std::to_string(i), t + 1), Fared::well, now_);
+  }
+  EXPECT_FALSE(health_.is_ailing(at("p1", 1), now_));
+  fail(at("p1", 1), Fared::badly_itself, 3);
+  EXPECT_TRUE(health_.is_ailing(at("p1", 1), now_));
 }
 
 }  // namespace

@@ -46,7 +46,11 @@ AttemptId attempt_id(const Job& job) {
 
 }  // namespace
 
-Relay::Relay(Parts parts, const Limits& limits) : parts_(parts), limits_(limits) {}
+Relay::Relay(Parts parts, const Limits& limits)
+    : parts_(parts),
+      limits_(limits),
+      own_health_(parts.health == nullptr ? std::make_unique<PlaceHealth>() : nullptr),
+      health_(parts.health == nullptr ? *own_health_ : *parts.health) {}
 Relay::~Relay() = default;
 
 bool Relay::serves(std::string_view path) {
@@ -109,7 +113,10 @@ Task<void> Relay::serve_call(net::ServerConnection& caller, const net::http::Tar
     if (done) done = bound_cost(job);
     if (done) done = keep_to_amount(job);
     if (done) done = co_await hold(job);
+    std::optional<CredentialTurns::Use> use;
+    if (done && job.counts_use) use.emplace(turns_, job.attempt.target.credential);
     if (done) done = co_await spend(job);
+    if (use) use->used(job.record.usage.total_tokens(), parts_.reactor.now());
     note_health(job, done);
     if (done) break;
     // Would it fare better once more, or elsewhere? Not once bytes have reached the caller.
@@ -127,7 +134,7 @@ void Relay::note_health(const Job& job, const Done& done) {
   std::string_view at_fault = done ? job.record.at_fault : done.error()->at_fault;
   // What fails on a server of one's own is the place's, and not the key's that opens it.
   if (at_fault == "account" && is_own_endpoint(job.attempt)) at_fault = "provider";
-  place_health_.note(job.attempt.target, fared(at_fault), parts_.reactor.now());
+  health_.note(job.attempt.target, fared(at_fault), parts_.reactor.now());
 }
 
 Surroundings Relay::surroundings() const {

@@ -24,6 +24,7 @@
 #include "record/key_histories.h"
 #include "record/metrics.h"
 #include "record/record.h"
+#include "relay/credential_turns.h"
 #include "relay/errand.h"
 #include "relay/failure.h"
 #include "relay/job.h"
@@ -70,6 +71,7 @@ class Relay {
     record::ContentKeeper* contents = nullptr;  ///< Null: no content is kept.
     /// What each key did before; null: that is not known.
     const record::KeyHistories* keys = nullptr;
+    PlaceHealth* health = nullptr;  ///< Of all threads; null: this one finds out for itself.
   };
   Relay(Parts parts, const Limits& limits);
   ~Relay();
@@ -115,6 +117,7 @@ class Relay {
   Task<Done> read_body(Job& job);
   Done understand(Job& job, const net::http::Target& target);
   Done take_from_path(Job& job, const net::http::Target& target);
+  void take_turns(Job& job, route::Plan& plan);
   Done find_targets(Job& job);
   Done choose_place(Job& job);
   Done bound_cost(Job& job);
@@ -205,7 +208,10 @@ class Relay {
   const Limits& limits_;
   std::shared_ptr<const Snapshot> world_;
   std::shared_ptr<const alert::PassedThresholds> passed_;  ///< Null: of none is known.
-  PlaceHealth place_health_;
+  /// Where nobody gave one for all threads.
+  std::unique_ptr<PlaceHealth> own_health_;
+  PlaceHealth& health_;
+  CredentialTurns turns_;
   std::unordered_map<std::string, std::unique_ptr<Address>> addresses_;
   bool is_draining_ = false;
 };

@@ -131,7 +131,15 @@ std::expected<Plan, RouteFailure> Table::plan(std::string_view model, OwnerId ow
     return std::unexpected(
         RouteFailure{.error = RouteError::alias_unusable, .candidates = alias->models});
   }
-  Plan plan{.first = std::move(targets.front()), .alternatives = {}};
+  const auto is_alike = [&first = targets.front()](const Target& target) {
+    return target.provider == first.provider && target.provider_model == first.provider_model &&
+           target.local_model == first.local_model && target.credential != first.credential;
+  };
+  Plan plan{.rotation = alias->rotation, .list = static_cast<std::size_t>(alias - aliases_.data())};
+  for (auto target = targets.begin() + 1; target != targets.end() && is_alike(*target); ++target) {
+    ++plan.alike;
+  }
+  plan.first = std::move(targets.front());
   targets.erase(targets.begin());
   plan.alternatives = std::move(targets);
   return plan;

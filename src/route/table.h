@@ -77,6 +77,10 @@ struct RouteFailure {
 struct Plan {
   Target first;
   std::vector<Target> alternatives;  ///< In the order in which they are tried.
+  /// Which of the first is asked first: of so many of them, `first` included, that have its model.
+  Rotation rotation = Rotation::in_order;
+  std::size_t alike = 1;
+  std::size_t list = 0;  ///< The alias's number in its table: turns are taken by list.
 };
 
 /// Threads: immutable, share it freely.

@@ -51,7 +51,8 @@ ErrandDesk::ErrandDesk(const Parts& parts, const net::ServerLimits& caller,
               .runner = parts.runner,
               .history = nullptr,
               .failures = parts.failures,
-              .keys = parts.keys},
+              .keys = parts.keys,
+              .health = parts.health},
              provider_limits_) {
   set_limits(caller, provider);
 }

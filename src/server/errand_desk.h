@@ -22,6 +22,7 @@ class ErrandDesk final : public console::Errands {
     route::Runner* runner;
     fault::FailureWindow* failures;
     const record::KeyHistories* keys;
+    relay::PlaceHealth* health;
     net::BodyMemory& bodies;
   };
   ErrandDesk(const Parts& parts, const net::ServerLimits& caller, const relay::Limits& provider);

@@ -455,6 +455,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
           .history = this,
           .failures = &failures_,
           .keys = &keys_,
+          .health = &health_,
           .contents = contents_.get(),
           .desk = *this,
           .events = events_,
@@ -534,6 +535,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
                           .runner = runner_.get(),
                           .failures = &failures_,
                           .keys = &keys_,
+                          .health = &health_,
                           .bodies = bodies_},
         config_.caller, config_.provider);
     control_ = std::make_unique<console::Control>(console::Control::Parts{
@@ -679,6 +681,7 @@ class Server final : public ControlDesk, public console::Operations, public rela
   std::unique_ptr<record::ContentKeeper> contents_;
   record::Metrics metrics_{{.version = CLAVIGER_VERSION, .revision = ""}};
   fault::FailureWindow failures_;
+  relay::PlaceHealth health_;
   net::BodyMemory bodies_;
   record::Weather weather_;
   std::optional<record::WeatherWatchedRecords> weather_watched_records_;

@@ -30,6 +30,7 @@ class Worker {
     relay::History* history;
     fault::FailureWindow* failures;
     const record::KeyHistories* keys;
+    relay::PlaceHealth* health;
     record::ContentKeeper* contents;
     ControlDesk& desk;
     EventFeed& events;

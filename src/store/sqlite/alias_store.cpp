@@ -23,20 +23,23 @@ std::optional<Alias> read_alias(const Query& row) {
     alias.models.push_back(models.substr(begin, end - begin));
     begin = end + 1;
   }
+  const auto rotation = route::rotation_of(row.text(3));
+  if (!rotation) return std::nullopt;
+  alias.rotation = *rotation;
   return alias;
 }
 
 }  // namespace
 
 AliasResult<void> SqliteAliasStore::put(const Alias& alias, WallTime now) {
-  const auto put =
-      change(database_,
-             "INSERT INTO aliases (owner_id, name, models, changed_at)"
-             " SELECT ?1, ?2, ?3, ?4 WHERE ?1 = 0 OR EXISTS"
-             " (SELECT 1 FROM owners WHERE id = ?1 AND removed_at IS NULL)"
-             " ON CONFLICT (owner_id, name) DO UPDATE SET models = excluded.models,"
-             " changed_at = excluded.changed_at",
-             alias.owner, alias.name, fmt::format("{}", fmt::join(alias.models, "\n")), now);
+  const auto put = change(database_,
+                          "INSERT INTO aliases (owner_id, name, models, changed_at, rotation)"
+                          " SELECT ?1, ?2, ?3, ?4, ?5 WHERE ?1 = 0 OR EXISTS"
+                          " (SELECT 1 FROM owners WHERE id = ?1 AND removed_at IS NULL)"
+                          " ON CONFLICT (owner_id, name) DO UPDATE SET models = excluded.models,"
+                          " changed_at = excluded.changed_at, rotation = excluded.rotation",
+                          alias.owner, alias.name, fmt::format("{}", fmt::join(alias.models, "\n")),
+                          now, to_string(alias.rotation));
   if (!put) return std::unexpected(AliasStoreError::unavailable);
   if (*put == 0) return std::unexpected(AliasStoreError::not_found);
   return {};
@@ -44,11 +47,12 @@ AliasResult<void> SqliteAliasStore::put(const Alias& alias, WallTime now) {
 
 AliasResult<std::vector<Alias>> SqliteAliasStore::list() {
   // What a removed owner had is nobody's, and comes back to nobody.
-  auto aliases = select<Alias>(database_,
-                               "SELECT owner_id, name, models FROM aliases WHERE owner_id = 0 OR"
-                               " owner_id IN (SELECT id FROM owners WHERE removed_at IS NULL)"
-                               " ORDER BY owner_id, name",
-                               read_alias);
+  auto aliases =
+      select<Alias>(database_,
+                    "SELECT owner_id, name, models, rotation FROM aliases WHERE owner_id = 0 OR"
+                    " owner_id IN (SELECT id FROM owners WHERE removed_at IS NULL)"
+                    " ORDER BY owner_id, name",
+                    read_alias);
   if (!aliases) return std::unexpected(AliasStoreError::unavailable);
   return std::move(*aliases);
 }

@@ -19,8 +19,10 @@
 #include "data/golden_0011.h"
 #include "data/golden_0012.h"
 #include "data/golden_0013.h"
+#include "data/golden_0014.h"
 #include "store/sqlite/access_store.h"
 #include "store/sqlite/alert_store.h"
+#include "store/sqlite/alias_store.h"
 #include "store/sqlite/budget_store.h"
 #include "store/sqlite/feedback_store.h"
 #include "store/sqlite/key_history_store.h"
@@ -194,6 +196,22 @@ TEST_F(MigrationsTest, WhatVersionThirteenSaysOfKeysIsRead) {
   EXPECT_EQ(history.failure, "key_revoked");
   EXPECT_EQ(history.failures_in_a_row, 2);
   EXPECT_TRUE(history.worked_at && history.failed_at);
+}
+
+TEST_F(MigrationsTest, WhatVersionFourteenSaysOfTurnsIsRead) {
+  Database database = open();
+  ASSERT_TRUE(database.execute(data::golden_0014));
+  ASSERT_EQ(schema_version(database), 14);
+
+  ASSERT_TRUE(migrate(database));
+
+  Database fresh = Database::open(":memory:", Database::Mode::create).value();
+  ASSERT_TRUE(migrate(fresh));
+  EXPECT_EQ(schema_of(database).value(), schema_of(fresh).value());
+  const auto aliases = SqliteAliasStore(database).list().value();
+  const auto pair = std::ranges::find(aliases, "pair", &route::Alias::name);
+  ASSERT_NE(pair, aliases.end());
+  EXPECT_EQ(pair->rotation, route::Rotation::round_robin);
 }
 
 /// What each version wrote has to be readable for good: the same things, as it kept them.
