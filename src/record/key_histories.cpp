@@ -9,9 +9,9 @@ void KeyHistories::learn(std::vector<KeyHistory> histories) {
   const std::lock_guard lock(mutex_);
   for (KeyHistory& history : histories) {
     if (kept_.size() >= kCredentialsMax) return;
-    const auto stored = history.worked_at;
-    kept_.insert_or_assign(history.credential.value,
-                           Kept{.history = std::move(history), .stored_worked_at = stored});
+    Kept& kept = kept_[history.credential.value];
+    kept.stored_worked_at = history.worked_at;
+    kept.history = std::move(history);
   }
 }
 
@@ -29,8 +29,8 @@ bool KeyHistories::see(const Record& record, Kept& kept) {
   if (history.worked_at && record.started_at < *history.worked_at) return false;
   history.worked_at = record.started_at;
   const bool is_back = std::exchange(history.failures_in_a_row, 0) > 0;
-  const bool is_news = !kept.stored_worked_at ||
-                       record.started_at - *kept.stored_worked_at >= kStoredEvery;
+  const bool is_news =
+      !kept.stored_worked_at || record.started_at - *kept.stored_worked_at >= kStoredEvery;
   return is_back || is_news;
 }
 

@@ -161,6 +161,7 @@ void Relay::take_turns(Job& job, route::Plan& plan) {
   std::vector<route::Target> places;
   std::vector<CredentialId> credentials;
   places.reserve(plan.alike);
+  credentials.reserve(plan.alike);
   places.push_back(std::move(plan.first));
   std::move(plan.alternatives.begin(), plan.alternatives.begin() + others,
             std::back_inserter(places));

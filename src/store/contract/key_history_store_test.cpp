@@ -15,12 +15,10 @@ class KeyHistoryStoreContract : public StoreContract {
   record::KeyHistoryStore& keys() { return store_->key_histories(); }
   CredentialId credential(std::string name) {
     const CredentialId id = store_->vault().next_credential_id().value();
-    EXPECT_TRUE(store_->vault().put({.about = {.id = id,
-                                               .provider = "openai",
-                                               .name = std::move(name),
-                                               .created_at = now_},
-                                     .wrapped_data_key = "w",
-                                     .sealed_key = "s"}));
+    EXPECT_TRUE(store_->vault().put(
+        {.about = {.id = id, .provider = "openai", .name = std::move(name), .created_at = now_},
+         .wrapped_data_key = "w",
+         .sealed_key = "s"}));
     return id;
   }
   KeyHistory about(CredentialId id) const {

@@ -23,16 +23,16 @@ Result<void> SqliteKeyHistoryStore::put(const std::vector<KeyHistory>& histories
   const auto put = database_.transaction([&]() -> DbResult<void> {
     for (const KeyHistory& history : histories) {
       // A credential that is gone has no history any more.
-      const auto one = change(
-          database_,
-          "INSERT INTO key_histories (credential_id, worked_at, failed_at, failure,"
-          " failures_in_a_row) SELECT ?, ?, ?, ?, ? WHERE EXISTS"
-          " (SELECT 1 FROM credentials WHERE id = ? AND removed = 0)"
-          " ON CONFLICT (credential_id) DO UPDATE SET worked_at = excluded.worked_at,"
-          " failed_at = excluded.failed_at, failure = excluded.failure,"
-          " failures_in_a_row = excluded.failures_in_a_row",
-          history.credential, history.worked_at, history.failed_at, history.failure,
-          history.failures_in_a_row, history.credential);
+      const auto one =
+          change(database_,
+                 "INSERT INTO key_histories (credential_id, worked_at, failed_at, failure,"
+                 " failures_in_a_row) SELECT ?, ?, ?, ?, ? WHERE EXISTS"
+                 " (SELECT 1 FROM credentials WHERE id = ? AND removed = 0)"
+                 " ON CONFLICT (credential_id) DO UPDATE SET worked_at = excluded.worked_at,"
+                 " failed_at = excluded.failed_at, failure = excluded.failure,"
+                 " failures_in_a_row = excluded.failures_in_a_row",
+                 history.credential, history.worked_at, history.failed_at, history.failure,
+                 history.failures_in_a_row, history.credential);
       if (!one) return std::unexpected(one.error());
     }
     return {};
