@@ -331,13 +331,14 @@ bool Reader::input(JsonNode from) {
 
 bool Reader::item(JsonNode from, const std::string& path) {
   const std::string_view type = from["type"].text();
-  if (type.empty() || type == "message") return message(from, path);
+  const bool is_message = type.empty() ? from["content"].exists() : type == "message";
+  if (is_message) return message(from, path);
   has_turns_ = true;
   if (type == "function_call") return call(from, path);
   if (type == "function_call_output") return call_output(from, path);
   if (type == "reasoning") {
     thought(from, path);
-  } else if (type == "item_reference") {
+  } else if (type.empty() || type == "item_reference") {
     to_.use(Feature::other_content, path, kept_elsewhere);
   } else {
     to_.use(type.starts_with("custom_tool_call") ? Feature::unusual_tools : Feature::other_content,

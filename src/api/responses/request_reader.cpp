@@ -229,16 +229,21 @@ bool RequestReader::input(value& value) {
 bool RequestReader::item(value& value) {
   if (!expect(value, "input", Kind::object, "an array of objects with a `type`")) return false;
   ++request_.parts.messages;
-  std::string_view type = "message";  // As it is where nothing is said.
+  std::string_view type;
+  bool has_content = false;
   const bool read = json_.each_field(value, "input", [&](std::string_view key, auto inner) {
     Kind kind{};
     if (!json_.kind_of(inner, kind, "input")) return false;
     if (key == "type") return string_or_skip(inner, "input.type", type);
     const bool holds_parts = key == "content" || key == "output";
+    has_content = has_content || key == "content";
     if (holds_parts && kind == Kind::array) return parts(inner, "input.content");
     return json_.skip(inner, "input");
   });
-  if (read && !is_text_item(type)) add_unseen();
+  // Where nothing is said, it is a message, or, without content, a reference to what the provider
+  // keeps (npm openai 7.57.0, EasyInputMessage and ItemReference, 2026-11).
+  const bool is_text = type.empty() ? has_content : is_text_item(type);
+  if (read && !is_text) add_unseen();
   return read;
 }
 

@@ -72,7 +72,8 @@ TEST_F(ResponsesRequest, WhatTheProviderKeepsIsBoundedByTheModelsContext) {
     EXPECT_THAT(request.unbounded_fields, IsEmpty());
   }
   for (const char* const input :
-       {R"([{"type":"item_reference","id":"msg_1"}])", R"([{"type":"web_search_call","id":"w"}])",
+       {R"([{"type":"item_reference","id":"msg_1"}])", R"([{"id":"msg_1"}])",
+        R"([{"type":null,"id":"msg_1"}])", R"([{"type":"web_search_call","id":"w"}])",
         R"([{"role":"user","content":[{"type":"input_file","file_id":"f"}]}])",
         R"([{"role":"user","content":[{"type":"input_file","file_url":"https://h/x.pdf"}]}])",
         R"([{"role":"user","content":[{"type":"input_image","file_id":"f","detail":"auto"}]}])"}) {
