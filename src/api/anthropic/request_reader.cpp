@@ -9,8 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "api/strict_json.h"
-#include "exchange/json_scratch.h"
+#include "api/body_reader.h"
 #include "exchange/json_writer.h"
 
 namespace claviger::api::anthropic {
@@ -20,7 +19,6 @@ using exchange::BadRequest;
 using exchange::InputContent;
 using exchange::Operation;
 using exchange::Request;
-using simdjson::SUCCESS;
 using simdjson::ondemand::value;
 using Kind = StrictJson::Kind;
 
@@ -101,17 +99,15 @@ bool is_described_elsewhere(std::string_view type) {
                      [&](std::string_view prefix) { return type.starts_with(prefix); });
 }
 
-class RequestReader {
+class RequestReader : private BodyReader {
  public:
-  RequestReader(StrictJson& json, Request& request) : json_(json), request_(request) {}
+  RequestReader(StrictJson& json, Request& request) : BodyReader(json, request) {}
 
   bool read(simdjson::ondemand::document& document);
 
  private:
   bool field(std::string_view key, value value);
-  bool unbounded(value& value, std::string_view key);
   bool standard_only(value& value, std::string_view key);
-  bool model(value& value);
   bool messages(value& value);
   bool message(value& value);
   bool content(value& value, std::string_view name);
@@ -119,12 +115,7 @@ class RequestReader {
   struct Block;
   bool source(value& value, Block& block);
   void add_block(const Block& block);
-  void add_unseen() {
-    request_.input_content = InputContent::by_model;
-    ++request_.parts.unseen;
-  }
   bool output_max(value& value);
-  bool stream(value& value);
   bool metadata(value& value);
   bool thinking(value& value);
   bool tools(value& value);
@@ -134,35 +125,12 @@ class RequestReader {
   bool inference_geo(value& value);
   bool speed(value& value);
 
-  bool is_null(value& value, std::string_view key, bool& ok);
-  bool expect(value& value, std::string_view key, Kind wanted, std::string_view expected);
-  void name_unbounded(std::string_view name) { add_name(request_.unbounded_fields, name); }
-  static void add_name(std::vector<std::string>& names, std::string_view name);
-
-  StrictJson& json_;
-  Request& request_;
   bool has_messages_ = false;
 };
 
-void RequestReader::add_name(std::vector<std::string>& names, std::string_view name) {
-  if (names.size() == exchange::named_fields_max) return;
-  const std::string shown(exchange::clipped(name, named_field_bytes_max));
-  if (std::find(names.begin(), names.end(), shown) == names.end()) names.push_back(shown);
-}
-
 bool RequestReader::read(simdjson::ondemand::document& document) {
-  simdjson::ondemand::json_type type{};
-  if (document.type().get(type) != SUCCESS) return json_.malformed();
-  if (type != simdjson::ondemand::json_type::object) {
-    return json_.fail(BadRequest::Code::wrong_type, "",
-                      "the body must be one JSON object, such as {\"model\": …}");
-  }
-  simdjson::ondemand::object object;
-  if (document.get_object().get(object) != SUCCESS) return json_.malformed();
-  const bool read = json_.each_field(
-      object, "", [this](std::string_view key, value value) { return field(key, value); });
-  if (!read) return false;
-  if (!exchange::nothing_follows(document)) return json_.malformed();
+  const auto each = [this](std::string_view key, value value) { return field(key, value); };
+  if (!whole_object(document, "{\"model\": …}", each)) return false;
 
   const auto missing = [this](std::string_view name, std::string_view what) {
     return json_.fail(BadRequest::Code::missing_field, name,
@@ -181,7 +149,7 @@ bool RequestReader::read(simdjson::ondemand::document& document) {
 bool RequestReader::field(std::string_view key, value value) {
   const FieldClass* const known = field_class(key);
   if (known == nullptr) {
-    add_name(request_.unknown_fields, key);
+    name_unknown(key);
     return json_.skip(value, key);
   }
   switch (*known) {
@@ -193,7 +161,7 @@ bool RequestReader::field(std::string_view key, value value) {
     case FieldClass::standard_only:
       return standard_only(value, key);
     case FieldClass::model:
-      return model(value);
+      return model(value, model_name_bytes_max);
     case FieldClass::system:
       return content(value, "system");
     case FieldClass::messages:
@@ -216,28 +184,6 @@ bool RequestReader::field(std::string_view key, value value) {
   return json_.malformed(key);
 }
 
-bool RequestReader::is_null(value& value, std::string_view key, bool& ok) {
-  Kind kind{};
-  ok = json_.kind_of(value, kind, key);
-  if (!ok || kind != Kind::null) return false;
-  ok = json_.skip(value, key);
-  return true;
-}
-
-bool RequestReader::expect(value& value, std::string_view key, Kind wanted,
-                           std::string_view expected) {
-  Kind kind{};
-  if (!json_.kind_of(value, kind, key)) return false;
-  return kind == wanted || json_.wrong_type(key, expected);
-}
-
-bool RequestReader::unbounded(value& value, std::string_view key) {
-  Kind kind{};
-  if (!json_.kind_of(value, kind, key)) return false;
-  if (kind != Kind::null) name_unbounded(key);
-  return json_.skip(value, key);
-}
-
 bool RequestReader::standard_only(value& value, std::string_view key) {
   bool ok = true;
   if (is_null(value, key, ok) || !ok) return ok;
@@ -245,20 +191,6 @@ bool RequestReader::standard_only(value& value, std::string_view key) {
   if (!json_.string(value, key, word)) return false;
   constexpr std::string_view usual[] = {"auto", "standard_only", "standard", "default", "global"};
   if (std::find(std::begin(usual), std::end(usual), word) == std::end(usual)) name_unbounded(key);
-  return true;
-}
-
-bool RequestReader::model(value& value) {
-  std::string_view name;
-  request_.places.model_value = json_.span_of_scalar(value);
-  if (!json_.string(value, "model", name)) return false;
-  if (name.empty() || name.size() > model_name_bytes_max) {
-    return json_.fail(BadRequest::Code::out_of_range, "model",
-                      fmt::format("`model` must have between 1 and {} bytes; name one as "
-                                  "`provider/model`, or an alias",
-                                  model_name_bytes_max));
-  }
-  request_.model = name;
   return true;
 }
 
@@ -330,22 +262,11 @@ void RequestReader::add_block(const Block& block) {
   if (is_text_block(block.type)) return;
   if (block.type == "container_upload") name_unbounded("container_upload");
   if (block.type == "document" && block.source == "text") return;
-  request_.input_content = InputContent::by_model;
-  auto& parts = request_.parts;
-  const auto bytes = static_cast<std::int64_t>(block.data.size());
-  constexpr auto detail = exchange::ImageDetail::automatic;
-  if (block.type == "image" && block.source == "base64") {
-    parts.add_image(exchange::image_in_base64(block.data, detail));
-    parts.attached_bytes += bytes;
-  } else if (block.type == "image" && block.source == "url") {
-    parts.add_image({.detail = detail});
-  } else if (block.type == "document" && block.source == "base64" &&
-             block.media_type == "application/pdf") {
-    ++parts.documents;
-    parts.attached_bytes += bytes;
-  } else {
-    ++parts.unseen;
-  }
+  if (block.type == "image" && block.source == "base64") return add_image_in_base64(block.data);
+  if (block.type == "image" && block.source == "url") return add_image_at({}, "auto");
+  const bool is_pdf =
+      block.type == "document" && block.source == "base64" && block.media_type == "application/pdf";
+  is_pdf ? add_document(block.data.size()) : add_unseen();
 }
 
 bool RequestReader::output_max(value& value) {
@@ -361,34 +282,13 @@ bool RequestReader::output_max(value& value) {
   return true;
 }
 
-bool RequestReader::stream(value& value) {
-  bool ok = true;
-  if (is_null(value, "stream", ok) || !ok) return ok;
-  bool wanted = false;
-  if (!json_.boolean(value, "stream", wanted)) return false;
-  request_.delivery = wanted ? exchange::Delivery::streamed : exchange::Delivery::whole;
-  return true;
-}
-
 bool RequestReader::metadata(value& value) {
   bool ok = true;
   if (is_null(value, "metadata", ok) || !ok) return ok;
   if (!expect(value, "metadata", Kind::object, "an object")) return false;
   return json_.each_field(value, "metadata", [this](std::string_view key, auto inner) {
-    bool good = true;
-    if (key != "user_id" || is_null(inner, "metadata.user_id", good)) {
-      return key != "user_id" ? json_.skip(inner, "metadata") : good;
-    }
-    if (!good) return false;
-    std::string_view name;
-    if (!json_.string(inner, "metadata.user_id", name)) return false;
-    if (name.size() > end_user_bytes_max) {
-      return json_.fail(BadRequest::Code::out_of_range, "metadata.user_id",
-                        fmt::format("`metadata.user_id` is longer than {} bytes; send a hash",
-                                    end_user_bytes_max));
-    }
-    request_.end_user = name;
-    return true;
+    if (key != "user_id") return json_.skip(inner, "metadata");
+    return end_user(inner, "metadata.user_id", end_user_bytes_max, request_.end_user);
   });
 }
 
@@ -501,13 +401,6 @@ bool RequestReader::speed(value& value) {
   return true;
 }
 
-BadRequest first_stage_failure(simdjson::error_code error) {
-  std::string message = "the body is not valid JSON; send one JSON object in UTF-8";
-  if (error == simdjson::EMPTY) message = "the body is empty; send one JSON object";
-  if (error == simdjson::UTF8_ERROR) message = "the body is not valid UTF-8; encode it as UTF-8";
-  return {.code = BadRequest::Code::malformed_json, .field = {}, .message = std::move(message)};
-}
-
 }  // namespace
 
 std::expected<Request, BadRequest> read_request(Operation operation, std::string_view body) {
@@ -516,20 +409,7 @@ std::expected<Request, BadRequest> read_request(Operation operation, std::string
   request.dialect = exchange::DialectId::anthropic;
   request.wants_usage_event = true;  // This dialect's streams always say what they used.
   request.extras.geography = exchange::Geography::regional;  // Until it says otherwise.
-  request.body = body;
-  request.places.after_open_brace = body.find('{') + 1;
-  BadRequest failure;
-  bool good = false;
-  const auto error =
-      exchange::with_json(body, exchange::JsonPadding::present,
-                          [&](simdjson::ondemand::document& document, std::string_view text) {
-                            StrictJson json(document, text);
-                            good = RequestReader(json, request).read(document);
-                            if (!good) failure = json.failure();
-                          });
-  if (error != SUCCESS) return std::unexpected(first_stage_failure(error));
-  if (!good) return std::unexpected(std::move(failure));
-  return request;
+  return read_body<RequestReader>(std::move(request), body);
 }
 
 }  // namespace claviger::api::anthropic

@@ -13,9 +13,6 @@ namespace claviger::api::anthropic {
 
 inline constexpr std::size_t model_name_bytes_max = 512;
 inline constexpr std::size_t end_user_bytes_max = 512;
-inline constexpr std::size_t named_field_bytes_max = 64;
-/// Beyond any model's, and far from where arithmetic could overflow.
-inline constexpr std::int64_t output_tokens_limit = 1'000'000'000;
 
 /// See api::Dialect::read. Where a body is to be counted, `max_tokens` may be absent.
 std::expected<exchange::Request, exchange::BadRequest> read_request(exchange::Operation operation,

@@ -8,8 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "api/strict_json.h"
-#include "exchange/json_scratch.h"
+#include "api/body_reader.h"
 #include "exchange/json_writer.h"
 
 namespace claviger::api::gemini {
@@ -19,7 +18,6 @@ using exchange::BadRequest;
 using exchange::InputContent;
 using exchange::Operation;
 using exchange::Request;
-using simdjson::SUCCESS;
 using simdjson::ondemand::value;
 using Kind = StrictJson::Kind;
 
@@ -113,9 +111,9 @@ bool is_among(std::string_view name, const Names& names) {
   return std::find(std::begin(names), std::end(names), name) != std::end(names);
 }
 
-class RequestReader {
+class RequestReader : private BodyReader {
  public:
-  RequestReader(StrictJson& json, Request& request) : json_(json), request_(request) {}
+  RequestReader(StrictJson& json, Request& request) : BodyReader(json, request) {}
 
   bool read(simdjson::ondemand::document& document);
 
@@ -134,40 +132,13 @@ class RequestReader {
   bool modalities(value& value);
   bool service_tier(value& value, std::string_view key);
 
-  bool is_null(value& value, std::string_view key, bool& ok);
-  bool expect(value& value, std::string_view key, Kind wanted, std::string_view expected);
-  void add_unseen() {
-    request_.input_content = InputContent::by_model;
-    ++request_.parts.unseen;
-  }
-  void name_unbounded(std::string_view name) { add_name(request_.unbounded_fields, name); }
-  static void add_name(std::vector<std::string>& names, std::string_view name);
-
-  StrictJson& json_;
-  Request& request_;
   bool is_wrapped_ = false;
   bool has_input_ = false;
 };
 
-void RequestReader::add_name(std::vector<std::string>& names, std::string_view name) {
-  if (names.size() == exchange::named_fields_max) return;
-  const std::string shown(exchange::clipped(name, named_field_bytes_max));
-  if (std::find(names.begin(), names.end(), shown) == names.end()) names.push_back(shown);
-}
-
 bool RequestReader::read(simdjson::ondemand::document& document) {
-  simdjson::ondemand::json_type type{};
-  if (document.type().get(type) != SUCCESS) return json_.malformed();
-  if (type != simdjson::ondemand::json_type::object) {
-    return json_.fail(BadRequest::Code::wrong_type, "",
-                      "the body must be one JSON object, such as {\"contents\": …}");
-  }
-  simdjson::ondemand::object object;
-  if (document.get_object().get(object) != SUCCESS) return json_.malformed();
-  const bool read = json_.each_field(
-      object, "", [this](std::string_view key, value value) { return field(key, value); });
-  if (!read) return false;
-  if (!exchange::nothing_follows(document)) return json_.malformed();
+  const auto each = [this](std::string_view key, value value) { return field(key, value); };
+  if (!whole_object(document, "{\"contents\": …}", each)) return false;
   if (has_input_) return true;
   const std::string_view name =
       request_.operation == Operation::embeddings ? "content" : "contents";
@@ -179,7 +150,7 @@ bool RequestReader::field(std::string_view key, value value) {
   const auto* const row = std::find_if(std::begin(fields), std::end(fields),
                                        [&](const Row& r) { return r.name == key; });
   if (row == std::end(fields)) {
-    add_name(request_.unknown_fields, key);
+    name_unknown(key);
     return json_.skip(value, key);
   }
   bool ok = true;
@@ -222,21 +193,6 @@ bool RequestReader::field(std::string_view key, value value) {
     }
   }
   return json_.malformed(key);
-}
-
-bool RequestReader::is_null(value& value, std::string_view key, bool& ok) {
-  Kind kind{};
-  ok = json_.kind_of(value, kind, key);
-  if (!ok || kind != Kind::null) return false;
-  ok = json_.skip(value, key);
-  return true;
-}
-
-bool RequestReader::expect(value& value, std::string_view key, Kind wanted,
-                           std::string_view expected) {
-  Kind kind{};
-  if (!json_.kind_of(value, kind, key)) return false;
-  return kind == wanted || json_.wrong_type(key, expected);
 }
 
 bool RequestReader::contents(value& value) {
@@ -309,30 +265,16 @@ bool RequestReader::blob(value& value) {
     return true;
   });
   if (!read) return false;
-  request_.input_content = InputContent::by_model;
-  auto& parts = request_.parts;
-  const auto bytes = static_cast<std::int64_t>(data.size());
+  constexpr std::string_view sound = "audio/";
   if (media_type.starts_with("image/")) {
-    parts.add_image(exchange::image_in_base64(data, exchange::ImageDetail::automatic));
-    parts.attached_bytes += bytes;
-    return true;
+    add_image_in_base64(data);
+  } else if (media_type == "application/pdf") {
+    add_document(data.size());
+  } else if (media_type.starts_with(sound)) {
+    add_sound_in_base64(data, media_type.substr(sound.size()));
+  } else {
+    add_unseen();
   }
-  if (media_type == "application/pdf") {
-    ++parts.documents;
-    parts.attached_bytes += bytes;
-    return true;
-  }
-  if (media_type.starts_with("audio/")) {
-    const std::int64_t lasts_ms = exchange::audio_ms_max_in_base64(
-        data, media_type.substr(std::string_view("audio/").size()));
-    if (lasts_ms >= 0) {
-      ++parts.audio_count;
-      parts.audio_ms_max += lasts_ms;
-      parts.attached_bytes += bytes;
-      return true;
-    }
-  }
-  ++parts.unseen;
   return true;
 }
 
@@ -461,21 +403,8 @@ bool RequestReader::service_tier(value& value, std::string_view key) {
   std::string_view word;
   if (!json_.string(value, key, word)) return false;
   if (word == "standard" || word == "unspecified") return true;
-  const auto tier = exchange::service_tier_of(word);
-  if (!tier || *tier == batch) {
-    name_unbounded(key);
-    return true;
-  }
-  request_.extras.service_tier = tier;
-  request_.extras.priced_fields.push_back({.field = std::string(key), .needs = *tier});
+  service_tier_named(word, key);
   return true;
-}
-
-BadRequest first_stage_failure(simdjson::error_code error) {
-  std::string message = "the body is not valid JSON; send one JSON object in UTF-8";
-  if (error == simdjson::EMPTY) message = "the body is empty; send one JSON object";
-  if (error == simdjson::UTF8_ERROR) message = "the body is not valid UTF-8; encode it as UTF-8";
-  return {.code = BadRequest::Code::malformed_json, .field = {}, .message = std::move(message)};
 }
 
 }  // namespace
@@ -485,20 +414,7 @@ std::expected<Request, BadRequest> read_request(Operation operation, std::string
   request.operation = operation;
   request.dialect = exchange::DialectId::gemini;
   request.wants_usage_event = true;  // This dialect's streams always say what they used.
-  request.body = body;
-  request.places.after_open_brace = body.find('{') + 1;
-  BadRequest failure;
-  bool good = false;
-  const auto error =
-      exchange::with_json(body, exchange::JsonPadding::present,
-                          [&](simdjson::ondemand::document& document, std::string_view text) {
-                            StrictJson json(document, text);
-                            good = RequestReader(json, request).read(document);
-                            if (!good) failure = json.failure();
-                          });
-  if (error != SUCCESS) return std::unexpected(first_stage_failure(error));
-  if (!good) return std::unexpected(std::move(failure));
-  return request;
+  return read_body<RequestReader>(std::move(request), body);
 }
 
 }  // namespace claviger::api::gemini

@@ -13,9 +13,6 @@
 
 namespace claviger::api::gemini {
 
-inline constexpr std::size_t named_field_bytes_max = 64;
-/// Beyond any model's, and far from where arithmetic could overflow.
-inline constexpr std::int64_t output_tokens_limit = 1'000'000'000;
 /// https://ai.google.dev/api/generate-content#generationconfig (2026-11) says 8.
 inline constexpr std::int64_t choices_max = 8;
 

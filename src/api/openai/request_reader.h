@@ -17,10 +17,6 @@ inline constexpr std::size_t model_name_bytes_max = 256;
 inline constexpr std::size_t end_user_bytes_max = 256;
 /// OpenAI's own bound of `n` (https://platform.openai.com/docs/api-reference/chat, 2026-11).
 inline constexpr std::int64_t choices_max = 128;
-/// Far beyond any model's output, and small enough that 128 choices cannot overflow.
-inline constexpr std::int64_t output_tokens_limit = 1'000'000'000;
-/// Of a field's name, so much is kept.
-inline constexpr std::size_t named_field_bytes_max = 64;
 
 /// `body` must have 64 readable bytes behind its end, and outlive the Request.
 std::expected<exchange::Request, exchange::BadRequest> read_request(exchange::Operation operation,

@@ -5,6 +5,7 @@
 
 #include <deque>
 
+#include "api/body_reader.h"
 #include "api/openai/request_fields.h"
 #include "api/strict_json.h"
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/name_index.h"
+
 namespace claviger::api::responses {
 namespace {
 
@@ -14,7 +16,7 @@ struct Row {
 using enum FieldClass;
 
 /// Source: npm openai 7.57.0, ResponseCreateParamsBase in resources/responses/responses.d.ts
-/// (2026-11). Sorted by name. `access_programs` is left out, since nothing says what it costs.
+/// (2026-11). `access_programs` is left out, since nothing says what it costs.
 constexpr Row fields[] = {
     // An answer that is made while nobody listens: what it cost is known once somebody asks for it.
     {"background", unbounded},
@@ -54,8 +56,7 @@ constexpr Row fields[] = {
     {"truncation", free},  // Drops input.
     {"user", end_user},
 };
-static_assert(std::is_sorted(std::begin(fields), std::end(fields),
-                             [](const Row& a, const Row& b) { return a.name < b.name; }));
+constexpr auto index = index_by<&Row::name>(fields);
 
 template <std::size_t N>
 bool is_one_of(std::string_view name, const std::string_view (&names)[N]) {
@@ -65,10 +66,8 @@ bool is_one_of(std::string_view name, const std::string_view (&names)[N]) {
 }  // namespace
 
 const FieldClass* field_class(std::string_view field) {
-  const Row* const row =
-      std::lower_bound(std::begin(fields), std::end(fields), field,
-                       [](const Row& one, std::string_view name) { return one.name < name; });
-  return row != std::end(fields) && row->name == field ? &row->field_class : nullptr;
+  const std::size_t row = index.find(field);
+  return row == index.none ? nullptr : &fields[row].field_class;
 }
 
 /// Of ResponseInputItem (npm openai 7.57.0, 2026-11), those that hold what they say. The others

@@ -8,10 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "api/body_reader.h"
 #include "api/openai/request_reader.h"
 #include "api/responses/request_fields.h"
-#include "api/strict_json.h"
-#include "exchange/json_scratch.h"
 #include "exchange/json_writer.h"
 
 namespace claviger::api::responses {
@@ -22,26 +21,22 @@ using exchange::InputContent;
 using exchange::Operation;
 using exchange::Request;
 using exchange::Unit;
-using openai::named_field_bytes_max;
-using simdjson::SUCCESS;
 using simdjson::ondemand::value;
 using Kind = StrictJson::Kind;
 
 /// More calls than any answer makes; keeps sums from overflowing.
 constexpr std::int64_t tool_calls_limit = 1'000'000;
 
-class RequestReader {
+class RequestReader : private BodyReader {
  public:
-  RequestReader(StrictJson& json, Request& request) : json_(json), request_(request) {}
+  RequestReader(StrictJson& json, Request& request) : BodyReader(json, request) {}
 
   bool read(simdjson::ondemand::document& document);
 
  private:
   bool field(std::string_view key, value value);
   bool check_is_complete();
-  bool unbounded(value& value, std::string_view key);
   bool stored(value& value, std::string_view key);
-  bool model(value& value);
   bool input(value& value);
   bool item(value& value);
   bool parts(value& value, std::string_view name);
@@ -51,7 +46,6 @@ class RequestReader {
   void add_part(const Part& part);
   bool output_max(value& value);
   bool tool_calls_max(value& value);
-  bool stream(value& value);
   bool stream_options(value& value);
   bool tools(value& value);
   bool tool(value& value);
@@ -60,21 +54,7 @@ class RequestReader {
   void bound_tools();
   bool reasoning(value& value);
   bool service_tier(value& value);
-  bool end_user(value& value, std::string_view key, std::string& target);
-  bool string_or_skip(value& value, std::string_view key, std::string_view& text);
 
-  /// Whether `value` is null, which then is consumed. False in `ok` on failure.
-  bool is_null(value& value, std::string_view key, bool& ok);
-  bool expect(value& value, std::string_view key, Kind wanted, std::string_view expected);
-  void add_unseen() {
-    request_.input_content = InputContent::by_model;
-    ++request_.parts.unseen;
-  }
-  void name_unbounded(std::string_view name) { add_name(request_.unbounded_fields, name); }
-  static void add_name(std::vector<std::string>& names, std::string_view name);
-
-  StrictJson& json_;
-  Request& request_;
   std::string safety_identifier_;
   std::optional<std::int64_t> tool_calls_max_;
   /// Tools whose calls are billed, with what they are billed by.
@@ -82,25 +62,9 @@ class RequestReader {
   bool has_input_ = false;
 };
 
-void RequestReader::add_name(std::vector<std::string>& names, std::string_view name) {
-  if (names.size() == exchange::named_fields_max) return;
-  const std::string shown(exchange::clipped(name, named_field_bytes_max));
-  if (std::find(names.begin(), names.end(), shown) == names.end()) names.push_back(shown);
-}
-
 bool RequestReader::read(simdjson::ondemand::document& document) {
-  simdjson::ondemand::json_type type{};
-  if (document.type().get(type) != SUCCESS) return json_.malformed();
-  if (type != simdjson::ondemand::json_type::object) {
-    return json_.fail(BadRequest::Code::wrong_type, "",
-                      "the body must be one JSON object, such as {\"model\": …}");
-  }
-  simdjson::ondemand::object object;
-  if (document.get_object().get(object) != SUCCESS) return json_.malformed();
-  const bool read = json_.each_field(
-      object, "", [this](std::string_view key, value value) { return field(key, value); });
-  if (!read) return false;
-  if (!exchange::nothing_follows(document)) return json_.malformed();
+  const auto each = [this](std::string_view key, value value) { return field(key, value); };
+  if (!whole_object(document, "{\"model\": …}", each)) return false;
   if (!check_is_complete()) return false;
   bound_tools();
   if (request_.end_user.empty()) request_.end_user = std::move(safety_identifier_);
@@ -124,7 +88,7 @@ bool RequestReader::check_is_complete() {
 bool RequestReader::field(std::string_view key, value value) {
   const FieldClass* const known = field_class(key);
   if (known == nullptr) {
-    add_name(request_.unknown_fields, key);
+    name_unknown(key);
     return json_.skip(value, key);
   }
   switch (*known) {
@@ -136,7 +100,7 @@ bool RequestReader::field(std::string_view key, value value) {
     case FieldClass::stored:
       return stored(value, key);
     case FieldClass::model:
-      return model(value);
+      return model(value, openai::model_name_bytes_max);
     case FieldClass::input:
       return input(value);
     case FieldClass::output_max:
@@ -156,39 +120,11 @@ bool RequestReader::field(std::string_view key, value value) {
     case FieldClass::service_tier:
       return service_tier(value);
     case FieldClass::end_user:
-      return end_user(value, key, request_.end_user);
+      return end_user(value, key, openai::end_user_bytes_max, request_.end_user);
     case FieldClass::safety_identifier:
-      return end_user(value, key, safety_identifier_);
+      return end_user(value, key, openai::end_user_bytes_max, safety_identifier_);
   }
   return json_.malformed(key);
-}
-
-bool RequestReader::is_null(value& value, std::string_view key, bool& ok) {
-  Kind kind{};
-  ok = json_.kind_of(value, kind, key);
-  if (!ok || kind != Kind::null) return false;
-  ok = json_.skip(value, key);
-  return true;
-}
-
-bool RequestReader::expect(value& value, std::string_view key, Kind wanted,
-                           std::string_view expected) {
-  Kind kind{};
-  if (!json_.kind_of(value, kind, key)) return false;
-  return kind == wanted || json_.wrong_type(key, expected);
-}
-
-bool RequestReader::unbounded(value& value, std::string_view key) {
-  Kind kind{};
-  if (!json_.kind_of(value, kind, key)) return false;
-  if (kind == Kind::boolean) {
-    bool wanted = false;
-    if (!json_.boolean(value, key, wanted)) return false;
-    if (wanted) name_unbounded(key);
-    return true;
-  }
-  if (kind != Kind::null) name_unbounded(key);
-  return json_.skip(value, key);
 }
 
 bool RequestReader::stored(value& value, std::string_view key) {
@@ -196,20 +132,6 @@ bool RequestReader::stored(value& value, std::string_view key) {
   if (is_null(value, key, ok) || !ok) return ok;
   add_unseen();
   return json_.skip(value, key);
-}
-
-bool RequestReader::model(value& value) {
-  std::string_view name;
-  request_.places.model_value = json_.span_of_scalar(value);
-  if (!json_.string(value, "model", name)) return false;
-  if (name.empty() || name.size() > openai::model_name_bytes_max) {
-    return json_.fail(BadRequest::Code::out_of_range, "model",
-                      fmt::format("`model` must have between 1 and {} bytes; name one as "
-                                  "`provider/model`, or an alias",
-                                  openai::model_name_bytes_max));
-  }
-  request_.model = name;
-  return true;
 }
 
 bool RequestReader::input(value& value) {
@@ -293,48 +215,18 @@ bool RequestReader::part_field(std::string_view key, value& value, Part& part) {
   return json_.skip(value, name);
 }
 
-exchange::ImageDetail detail_of(std::string_view name) {
-  using enum exchange::ImageDetail;
-  if (name == "low") return low;
-  if (name == "high") return high;
-  if (name == "original") return original;
-  return automatic;
-}
-
 /// Images, sound, files, references and whatever comes next: their bytes bound nothing, but of
 /// some of them a formula knows the most that they cost.
 void RequestReader::add_part(const Part& part) {
   if (is_text_part(part.type)) return;
-  auto& parts = request_.parts;
-  request_.input_content = InputContent::by_model;
   if (part.type == "input_image" && !part.url.empty() && !part.has_reference) {
-    std::int64_t attached = 0;
-    parts.add_image(exchange::image_at_url(part.url, detail_of(part.detail), attached));
-    parts.attached_bytes += attached;
-    return;
+    return add_image_at(part.url, part.detail);
   }
   if (part.type == "input_audio" && !part.has_reference) {
-    const auto ms = exchange::audio_ms_max_in_base64(part.data, part.format);
-    if (ms >= 0) {
-      parts.audio_ms_max += ms;
-      ++parts.audio_count;
-      parts.attached_bytes += static_cast<std::int64_t>(part.data.size());
-      return;
-    }
+    return add_sound_in_base64(part.data, part.format);
   }
-  constexpr std::string_view pdf = "data:application/pdf;base64,";
-  if (part.type == "input_file" && !part.has_reference && part.data.starts_with(pdf)) {
-    ++parts.documents;
-    parts.attached_bytes += static_cast<std::int64_t>(part.data.size() - pdf.size());
-    return;
-  }
-  ++parts.unseen;
-}
-
-bool RequestReader::string_or_skip(value& value, std::string_view key, std::string_view& text) {
-  Kind kind{};
-  if (!json_.kind_of(value, kind, key)) return false;
-  return kind == Kind::string ? json_.string(value, key, text) : json_.skip(value, key);
+  if (part.type == "input_file" && !part.has_reference) return add_document_at(part.data);
+  add_unseen();
 }
 
 bool RequestReader::output_max(value& value) {
@@ -347,11 +239,11 @@ bool RequestReader::output_max(value& value) {
   if (kind == Kind::null) return json_.skip(value, key);
   std::int64_t tokens = 0;
   if (!json_.integer(value, key, tokens)) return false;
-  if (tokens < 1 || tokens > openai::output_tokens_limit) {
+  if (tokens < 1 || tokens > output_tokens_limit) {
     return json_.fail(BadRequest::Code::out_of_range, key,
                       fmt::format("`{}` must be between 1 and {}; leave it out for as much as "
                                   "the budget and the model allow",
-                                  key, openai::output_tokens_limit));
+                                  key, output_tokens_limit));
   }
   request_.output_tokens_max = tokens;
   return true;
@@ -368,15 +260,6 @@ bool RequestReader::tool_calls_max(value& value) {
                       fmt::format("`{}` must be between 0 and {}", key, tool_calls_limit));
   }
   tool_calls_max_ = calls;
-  return true;
-}
-
-bool RequestReader::stream(value& value) {
-  bool ok = true;
-  if (is_null(value, "stream", ok) || !ok) return ok;
-  bool wanted = false;
-  if (!json_.boolean(value, "stream", wanted)) return false;
-  request_.delivery = wanted ? exchange::Delivery::streamed : exchange::Delivery::whole;
   return true;
 }
 
@@ -483,35 +366,8 @@ bool RequestReader::service_tier(value& value) {
     request_.extras.service_tier = standard;
     return true;
   }
-  const auto tier = exchange::service_tier_of(word);
-  if (!tier || *tier == batch) {
-    name_unbounded("service_tier");
-    return true;
-  }
-  request_.extras.service_tier = tier;
-  request_.extras.priced_fields.push_back({.field = "service_tier", .needs = *tier});
+  service_tier_named(word, "service_tier");
   return true;
-}
-
-bool RequestReader::end_user(value& value, std::string_view key, std::string& target) {
-  bool ok = true;
-  if (is_null(value, key, ok) || !ok) return ok;
-  std::string_view name;
-  if (!json_.string(value, key, name)) return false;
-  if (name.size() > openai::end_user_bytes_max) {
-    return json_.fail(BadRequest::Code::out_of_range, key,
-                      fmt::format("`{}` is longer than {} bytes; send a hash of it", key,
-                                  openai::end_user_bytes_max));
-  }
-  target = name;
-  return true;
-}
-
-BadRequest first_stage_failure(simdjson::error_code error) {
-  std::string message = "the body is not valid JSON; send one JSON object in UTF-8";
-  if (error == simdjson::EMPTY) message = "the body is empty; send one JSON object";
-  if (error == simdjson::UTF8_ERROR) message = "the body is not valid UTF-8; encode it as UTF-8";
-  return {.code = BadRequest::Code::malformed_json, .field = {}, .message = std::move(message)};
 }
 
 }  // namespace
@@ -521,20 +377,7 @@ std::expected<Request, BadRequest> read_request(Operation operation, std::string
   request.operation = operation;
   request.dialect = exchange::DialectId::openai_responses;
   request.wants_usage_event = true;  // Its streams always say what they used.
-  request.body = body;
-  request.places.after_open_brace = body.find('{') + 1;
-  BadRequest failure;
-  bool good = false;
-  const auto error =
-      exchange::with_json(body, exchange::JsonPadding::present,
-                          [&](simdjson::ondemand::document& document, std::string_view text) {
-                            StrictJson json(document, text);
-                            good = RequestReader(json, request).read(document);
-                            if (!good) failure = json.failure();
-                          });
-  if (error != SUCCESS) return std::unexpected(first_stage_failure(error));
-  if (!good) return std::unexpected(std::move(failure));
-  return request;
+  return read_body<RequestReader>(std::move(request), body);
 }
 
 }  // namespace claviger::api::responses
