@@ -16,7 +16,6 @@ namespace claviger::api::anthropic {
 namespace {
 
 using exchange::BadRequest;
-using exchange::InputContent;
 using exchange::Operation;
 using exchange::Request;
 using simdjson::ondemand::value;

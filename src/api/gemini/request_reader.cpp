@@ -15,7 +15,6 @@ namespace claviger::api::gemini {
 namespace {
 
 using exchange::BadRequest;
-using exchange::InputContent;
 using exchange::Operation;
 using exchange::Request;
 using simdjson::ondemand::value;

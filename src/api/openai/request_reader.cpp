@@ -15,7 +15,6 @@ namespace claviger::api::openai {
 namespace {
 
 using exchange::BadRequest;
-using exchange::InputContent;
 using exchange::Operation;
 using exchange::Request;
 using simdjson::ondemand::value;

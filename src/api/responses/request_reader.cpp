@@ -17,7 +17,6 @@ namespace claviger::api::responses {
 namespace {
 
 using exchange::BadRequest;
-using exchange::InputContent;
 using exchange::Operation;
 using exchange::Request;
 using exchange::Unit;
